@@ -1,0 +1,27 @@
+// Package prompt lays out what a critic reads: the instruction and query as header ids, once per request, and the
+// ids that frame each window of text.
+//
+// Pair is the layout of the late-join critic; each window carries a pointer to its Header. The package stands
+// between core/tokenizer and core/window.
+package prompt
+
+// Header is the instruction and the query as the critic reads them, the same for all windows of a request.
+type Header struct {
+	// IDs is the whole header row, special tokens included.
+	IDs []int32
+	// Pool marks the positions that stand for the question: the query's tokens, or the whole row without a query.
+	Pool []bool
+	// Dropped is the number of tokens of the instruction and query that did not fit.
+	Dropped int
+}
+
+// Layout builds the inputs of one kind of critic.
+type Layout interface {
+	// Header lays out instruction and query. Either may be empty, not both.
+	// It returns an error that wraps ErrTooLong if nothing sensible fits.
+	Header(instruction, query string) (*Header, error)
+	// Frame gives the ids that stand before and after the text of each window of a document with this title.
+	Frame(title string) (before, after []int32)
+	// WindowTokens is the most ids a window holds, frame included (and header, where critics read both in one row).
+	WindowTokens() int
+}

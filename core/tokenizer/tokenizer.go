@@ -1,0 +1,34 @@
+// Package tokenizer turns text into token ids that know their bytes.
+//
+// Tokenizer is the contract; core/tokenizer/wordpiece is the one of the embedded critic. A text is encoded once:
+// every later stage works on the ids and spans of the Encoding and never decodes or encodes again.
+package tokenizer
+
+import "github.com/cprs-go/cprs/core/span"
+
+// Encoding is a tokenised text: token i has id IDs[i] and stands for the bytes Spans[i] of the text. Spans are in
+// order, never empty, on rune borders, and may leave out bytes (white space, control characters); several tokens of one rune share
+// its span.
+type Encoding struct {
+	IDs   []int32
+	Spans []span.Range
+}
+
+// Tokenizer encodes text. It is safe for concurrent use and keeps no state that a caller can see.
+type Tokenizer interface {
+	// Encode appends the tokens of text to e, with byte offsets of text, without the special tokens of a model.
+	// Text is data: special tokens such as "[SEP]" or "<|im_start|>" in it are plain characters. Any string is
+	// legal, invalid UTF-8 and NUL included.
+	//
+	// Encoding the parts of a text that is cut after white space appends the same ids as encoding the whole.
+	Encode(e *Encoding, text string)
+	// Name names the tokenizer in results, for example "wordpiece-30522-uncased".
+	Name() string
+}
+
+// Count is the number of tokens of text.
+func Count(t Tokenizer, text string) int {
+	var e Encoding
+	t.Encode(&e, text)
+	return len(e.IDs)
+}

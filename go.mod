@@ -1,0 +1,3 @@
+module github.com/cprs-go/cprs
+
+go 1.26
