@@ -17,8 +17,8 @@ type Header struct {
 
 // Layout builds the inputs of one kind of critic.
 type Layout interface {
-	// Header lays out instruction and query. Either may be empty, not both.
-	// It returns an error that wraps ErrTooLong if nothing sensible fits.
+	// Header lays out instruction and query. Either may be empty, not both. It returns an error if the critic
+	// cannot read them; ids that it leaves out are counted in Header.Dropped.
 	Header(instruction, query string) (*Header, error)
 	// Frame gives the ids that stand before and after the text of each window of a document with this title.
 	Frame(title string) (before, after []int32)
