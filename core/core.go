@@ -2,16 +2,16 @@
 //
 // The way of the data, one package a stage, imports pointing one way, downwards:
 //
-//	 instruction, query, documents
-//	      │  core/source     paths, globs, inline text → []core.Document
-//	      │  core/unit       where phrases, sentences, lines, paragraphs begin and end
-//	      │  core/tokenizer  text → Encoding{IDs, Spans}: every token knows its bytes
-//	      │  core/prompt     instruction, query → header ids, once per request
-//	      │  core/window     units and their tokens → windows, cut at unit ends
-//	      │  core/critic     windows → label.Scores: the only stage that runs a model
-//	      │  core/label      scores → B/I/O/E → spans of tokens
-//	      │  core/selector   units, scores, budget, pins → spans: one choice over all windows
-//	      ▼  core            spans → Result: slices of the input, in order
+//	instruction, query, documents
+//	     │  core/source     paths, globs, inline text → []core.Document
+//	     │  core/unit       where phrases, sentences, lines, paragraphs begin and end
+//	     │  core/tokenizer  text → Encoding{IDs, Spans}: every token knows its bytes
+//	     │  core/prompt     instruction, query → header ids, once per request
+//	     │  core/window     units and their tokens → windows, cut at unit ends
+//	     │  core/critic     windows → label.Scores: the only stage that runs a model
+//	     │  core/label      scores → B/I/O/E → spans of tokens
+//	     │  core/selector   units, scores, budget, pins → spans: one choice over all windows
+//	     ▼  core            spans → Result: slices of the input, in order
 //
 // core/model/… holds the critics, core/kernel and core/backend what they compute with, core/engine joins one of them
 // with the Pipeline of this package. Commands, the MCP server and the langchaingo components take a Compressor.
@@ -161,5 +161,8 @@ type Stats struct {
 	Critic     string // id
 	CriticHash string // of its weights
 	Threshold  float64
-	Elapsed    time.Duration
+
+	Elapsed   time.Duration // of all
+	Scoring   time.Duration // of tokenizer and critic
+	Selecting time.Duration // of the choice and of Text
 }

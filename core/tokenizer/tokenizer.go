@@ -4,7 +4,12 @@
 // every later stage works on the ids and spans of the Encoding and never decodes or encodes again.
 package tokenizer
 
-import "github.com/cprs-go/cprs/core/span"
+import (
+	"math"
+	"strings"
+
+	"github.com/cprs-go/cprs/core/span"
+)
 
 // Encoding is a tokenised text: token i has id IDs[i] and stands for the bytes Spans[i] of the text. Spans are in
 // order, never empty, on rune borders, and may leave out bytes (white space, control characters); several tokens of one rune share
@@ -27,8 +32,27 @@ type Tokenizer interface {
 }
 
 // Count is the number of tokens of text.
-func Count(t Tokenizer, text string) int {
+func Count(t Tokenizer, text string) int { return CountUpTo(t, text, math.MaxInt) }
+
+// countBytes is how much text CountUpTo encodes at once.
+const countBytes = 64 << 10
+
+// CountUpTo is the number of tokens of text, or some number above limit if there are more than limit. It reads no
+// further than it must, in constant memory.
+func CountUpTo(t Tokenizer, text string, limit int) int {
 	var e Encoding
-	t.Encode(&e, text)
-	return len(e.IDs)
+	n := 0
+	for len(text) > 0 && n <= limit {
+		end := len(text)
+		if end > countBytes {
+			if i := strings.LastIndexAny(text[:countBytes], " \n\t"); i >= 0 {
+				end = i + 1
+			}
+		}
+		e.IDs, e.Spans = e.IDs[:0], e.Spans[:0]
+		t.Encode(&e, text[:end])
+		n += len(e.IDs)
+		text = text[end:]
+	}
+	return n
 }

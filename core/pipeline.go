@@ -1,0 +1,142 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cprs-go/cprs/core/critic"
+	"github.com/cprs-go/cprs/core/prompt"
+	"github.com/cprs-go/cprs/core/selector"
+	"github.com/cprs-go/cprs/core/tokenizer"
+)
+
+// PipelineOptions are the parts of a Pipeline.
+type PipelineOptions struct {
+	Critic    critic.Critic
+	Layout    prompt.Layout
+	Tokenizer tokenizer.Tokenizer // of the critic; it also counts budgets
+	ID, Hash  string              // of the critic, for Stats
+	Threshold float64             // of the critic: the least score of a kept unit where a request sets no budget
+}
+
+// Pipeline runs the stages for one critic. It is a Compressor, safe for concurrent use.
+type Pipeline struct{ opt PipelineOptions }
+
+// NewPipeline joins a critic with its tokenizer and layout.
+func NewPipeline(opt PipelineOptions) *Pipeline { return &Pipeline{opt} }
+
+// Compress implements Compressor.
+func (p *Pipeline) Compress(ctx context.Context, req Request) (*Result, error) {
+	began := time.Now()
+	if err := check(&req); err != nil {
+		return nil, err
+	}
+	pins, err := compilePins(&req)
+	if err != nil {
+		return nil, err
+	}
+	header, err := p.opt.Layout.Header(strings.TrimSpace(req.Instruction), strings.TrimSpace(req.Query))
+	if err != nil {
+		return nil, &Error{CodeInvalidArgument, "the critic cannot read the instruction", "shorten the instruction", err}
+	}
+	res := &Result{Stats: Stats{Tokenizer: p.opt.Tokenizer.Name(), Critic: p.opt.ID, CriticHash: p.opt.Hash}}
+	if header.Dropped > 0 {
+		res.Warnings = append(res.Warnings, fmt.Sprintf("instruction and query are too long: %d of their tokens were not read (the critic reads %d)",
+			header.Dropped, len(header.IDs)))
+	}
+	r := &run{p: p, req: &req, pins: pins, header: header, res: res}
+	if r.fits() && !req.Explain {
+		r.passThrough()
+	} else if err := r.compress(ctx); err != nil {
+		return nil, err
+	}
+	res.Stats.Elapsed = time.Since(began)
+	return res, nil
+}
+
+// run is one compression.
+type run struct {
+	p      *Pipeline
+	req    *Request
+	pins   *pinSet
+	header *prompt.Header
+	res    *Result
+
+	units []selector.Unit // of all documents, in order
+}
+
+// fits reports whether the whole input is within the budget, so that no critic is needed.
+func (r *run) fits() bool {
+	b := r.req.Budget
+	if b.Threshold > 0 || b.MaxTokens == 0 {
+		return b.Threshold == 0 && b.Ratio == 1
+	}
+	total := 0
+	for i := range r.req.Documents {
+		total += tokenizer.CountUpTo(r.p.opt.Tokenizer, r.req.Documents[i].Text, b.MaxTokens-total)
+		if total > b.MaxTokens {
+			return false
+		}
+	}
+	return true
+}
+
+// compress reads the documents, chooses and renders.
+func (r *run) compress(ctx context.Context) error {
+	scoring := time.Now()
+	if err := r.score(ctx); err != nil {
+		return err
+	}
+	r.res.Stats.Scoring = time.Since(scoring)
+	selecting := time.Now()
+	defer func() { r.res.Stats.Selecting = time.Since(selecting) }()
+	if r.req.Explain {
+		for _, u := range r.units {
+			if !u.Unread {
+				r.res.Units = append(r.res.Units, u.Span)
+			}
+		}
+	}
+	return r.choose()
+}
+
+// check refuses requests that contradict themselves.
+func check(req *Request) error {
+	bad := func(message, hint string, args ...any) error {
+		return &Error{Code: CodeInvalidArgument, Message: fmt.Sprintf(message, args...), Hint: hint}
+	}
+	b := req.Budget
+	switch {
+	case strings.TrimSpace(req.Instruction) == "" && strings.TrimSpace(req.Query) == "":
+		return bad("the instruction is empty", "say in plain words what to keep, for example \"the clauses about termination\"")
+	case len(req.Documents) == 0:
+		return bad("there is no document", "name a file, or send at least one document")
+	case b.MaxTokens < 0:
+		return bad("max_tokens is %d", "give a positive number of tokens, or none for no bound", b.MaxTokens)
+	case !(b.Ratio >= 0 && b.Ratio <= 1):
+		return bad("ratio is %v", "give a share of the input in (0,1], or none for no bound", b.Ratio)
+	case !(b.Threshold >= 0 && b.Threshold <= 1):
+		return bad("threshold is %v", "give a score in [0,1]", b.Threshold)
+	case b.MaxTokens > 0 && b.Ratio > 0:
+		return bad("max_tokens is %d and ratio is %v", "give one of the two", b.MaxTokens, b.Ratio)
+	case req.Unit < UnitAuto || req.Unit > UnitParagraph:
+		return bad("unit is %d", "give auto, phrase, sentence, line or paragraph", req.Unit)
+	case req.Gap < GapEllipsis || req.Gap > GapNone:
+		return bad("gap is %d", "give ellipsis, lines or none", req.Gap)
+	}
+	return nil
+}
+
+// name is what a document is called in results and errors.
+func (d *Document) name(i int) string {
+	if d.ID != "" {
+		return d.ID
+	}
+	return fmt.Sprintf("doc %d", i+1)
+}
+
+// deadlinePassed reports whether ctx ended by its deadline rather than by a cancel.
+func deadlinePassed(ctx context.Context) bool { return errors.Is(ctx.Err(), context.DeadlineExceeded) }

@@ -1,0 +1,151 @@
+package core
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/cprs-go/cprs/core/span"
+	"github.com/cprs-go/cprs/core/tokenizer"
+)
+
+// render writes the kept spans in order, with marks where text of a document is left out and, among several
+// documents, a line with the name of each.
+func (r *run) render() string {
+	var b strings.Builder
+	lines := newLineCounter(r.req.Documents)
+	for i, s := range r.res.Spans {
+		text := r.req.Documents[s.Doc].Text
+		switch {
+		case i > 0 && r.res.Spans[i-1].Doc == s.Doc:
+			b.WriteString(r.mark(text[r.res.Spans[i-1].End:s.Start], s.Doc, r.res.Spans[i-1].End, s.Start, lines))
+		case i > 0:
+			b.WriteString("\n\n")
+			b.WriteString(r.docLine(s.Doc))
+		default:
+			b.WriteString(r.docLine(s.Doc))
+		}
+		b.WriteString(text[s.Start:s.End])
+	}
+	return b.String()
+}
+
+// whole writes all documents as they are.
+func (r *run) whole() string {
+	if len(r.req.Documents) == 1 {
+		return r.req.Documents[0].Text
+	}
+	var b strings.Builder
+	for i := range r.req.Documents {
+		if i > 0 {
+			b.WriteString("\n\n")
+		}
+		b.WriteString(r.req.Documents[i].Text)
+	}
+	return b.String()
+}
+
+// docLine names a document among several.
+func (r *run) docLine(doc int) string {
+	if len(r.req.Documents) == 1 || r.req.Gap == GapNone {
+		return ""
+	}
+	return "[" + r.req.Documents[doc].name(doc) + "]\n"
+}
+
+// mark stands for the text between two kept parts: on a line of its own if that text has a line end.
+func (r *run) mark(left string, doc, from, to int, lines *lineCounter) string {
+	sep := " "
+	if strings.Contains(left, "\n") {
+		sep = "\n"
+	}
+	switch {
+	case r.req.Gap == GapNone || strings.TrimSpace(left) == "":
+		return sep
+	case r.req.Gap == GapLines && sep == "\n":
+		first, last := lines.at(doc, from), lines.at(doc, to)
+		// A part ends inside its last line and starts the next one: the lines between are those left out.
+		if first+1 <= last-1 {
+			return fmt.Sprintf("\n[lines %d-%d left out]\n", first+1, last-1)
+		}
+	}
+	return sep + "[…]" + sep
+}
+
+// markTokens is what a mark costs at most.
+func (r *run) markTokens() int {
+	switch r.req.Gap {
+	case GapNone:
+		return 0
+	case GapLines:
+		return tokenizer.Count(r.p.opt.Tokenizer, "[lines 1000000-1000000 left out]")
+	}
+	return tokenizer.Count(r.p.opt.Tokenizer, "[…]")
+}
+
+// docTokens is what the line that names each document costs; nil if there is none.
+func (r *run) docTokens() []int {
+	if len(r.req.Documents) == 1 || r.req.Gap == GapNone {
+		return nil
+	}
+	out := make([]int, len(r.req.Documents))
+	for i := range out {
+		out[i] = tokenizer.Count(r.p.opt.Tokenizer, r.docLine(i))
+	}
+	return out
+}
+
+// documents sums up what was kept of each document.
+func (r *run) documents() {
+	r.res.Documents = make([]DocumentResult, len(r.req.Documents))
+	for i := range r.res.Documents {
+		d := &r.req.Documents[i]
+		r.res.Documents[i].ID = d.name(i)
+		if r.units == nil {
+			r.res.Documents[i].Tokens = tokenizer.Count(r.p.opt.Tokenizer, d.Text)
+		}
+	}
+	for _, u := range r.units {
+		r.res.Documents[u.Doc].Tokens += u.Tokens
+	}
+	lines := newLineCounter(r.req.Documents)
+	for _, s := range r.res.Spans {
+		d := &r.res.Documents[s.Doc]
+		d.KeptTokens += tokenizer.Count(r.p.opt.Tokenizer, r.req.Documents[s.Doc].Text[s.Start:s.End])
+		l := LineRange{lines.at(s.Doc, s.Start), lines.at(s.Doc, s.End-1)}
+		if n := len(d.Lines); n > 0 && l.First <= d.Lines[n-1].Last+1 {
+			d.Lines[n-1].Last = max(d.Lines[n-1].Last, l.Last)
+			continue
+		}
+		d.Lines = append(d.Lines, l)
+	}
+}
+
+// lineCounter tells line numbers of places that come in order, in one pass over each document.
+type lineCounter struct {
+	docs []Document
+	doc  int
+	at0  int // byte up to which lines were counted
+	line int
+}
+
+func newLineCounter(docs []Document) *lineCounter { return &lineCounter{docs: docs, line: 1} }
+
+// at is the line, counted from 1, of a byte; places come in order.
+func (l *lineCounter) at(doc, byte int) int {
+	if doc != l.doc {
+		l.doc, l.at0, l.line = doc, 0, 1
+	}
+	l.line += strings.Count(l.docs[doc].Text[l.at0:byte], "\n")
+	l.at0 = byte
+	return l.line
+}
+
+// LineNumbers gives the line of each span's start, counted from 1; spans are in order.
+func LineNumbers(docs []Document, spans []Span) []int {
+	lines := newLineCounter(docs)
+	out := make([]int, len(spans))
+	for i, s := range spans {
+		out[i] = lines.at(s.Doc, s.Start)
+	}
+	return out
+}

@@ -1,0 +1,190 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cprs-go/cprs/core/label"
+	"github.com/cprs-go/cprs/core/selector"
+	"github.com/cprs-go/cprs/core/span"
+	"github.com/cprs-go/cprs/core/unit"
+	"github.com/cprs-go/cprs/core/window"
+)
+
+// A batch is what the critic gets at once: windows of up to batchTokens ids or batchWindows windows. inFlight batches are read at a time, so
+// that memory is bounded and the critic never waits for the tokenizer.
+const (
+	batchTokens  = 4096
+	batchWindows = 256
+	inFlight     = 3
+)
+
+// batch is a group of windows on its way through the critic.
+type batch struct {
+	windows []window.Window
+	scores  []label.Scores // nil if unread
+	err     error
+	done    chan struct{}
+}
+
+// score reads all documents and fills r.units. After the deadline of ctx it goes on without the critic: what is left
+// becomes unread units, since pins must be found in it too.
+func (r *run) score(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	queue := make(chan *batch, inFlight)
+	var cutErr error
+	go func() {
+		defer close(queue)
+		cutErr = r.cut(ctx, queue)
+	}()
+	var total, read int64
+	for i := range r.req.Documents {
+		total += int64(len(r.req.Documents[i].Text))
+	}
+	var failed error
+	for b := range queue {
+		<-b.done
+		if b.err != nil && failed == nil && !errors.Is(b.err, context.DeadlineExceeded) {
+			failed = b.err
+			cancel()
+		}
+		if failed != nil {
+			continue
+		}
+		for i := range b.windows {
+			r.add(b, i)
+			read += int64(b.windows[i].Range.Len())
+		}
+		if r.req.Progress != nil {
+			r.req.Progress(read, total)
+		}
+	}
+	switch {
+	case failed != nil && errors.Is(failed, context.Canceled):
+		return failed
+	case failed != nil:
+		return &Error{CodeCriticFailed, "the critic failed", "check the checkpoint with: cprs model inspect", failed}
+	case cutErr != nil:
+		return cutErr
+	case r.res.Stats.Windows == 0 && len(r.res.Unread) > 0:
+		return &Error{CodeDeadline, "the deadline passed before anything was read", "allow more time, or send less text", ctx.Err()}
+	}
+	return nil
+}
+
+// cut cuts the documents to windows and starts the critic on them, batch by batch.
+func (r *run) cut(ctx context.Context, queue chan<- *batch) error {
+	b, tokens := &batch{}, 0
+	send := func() {
+		if len(b.windows) > 0 {
+			r.start(ctx, b)
+			queue <- b
+			b, tokens = &batch{}, 0
+		}
+	}
+	defer send()
+	for i := range r.req.Documents {
+		d := &r.req.Documents[i]
+		u := r.req.Unit
+		if u == UnitAuto {
+			u = unit.Choose(r.req.Instruction, r.req.Query, d.Text)
+		}
+		p := r.p.opt
+		windows, err := window.Cut(window.Document{Index: i, Title: d.Title, Text: d.Text, Unit: u}, r.header, p.Layout, p.Tokenizer)
+		if err != nil {
+			return &Error{CodeInvalidArgument, fmt.Sprintf("%s leaves no room for text", d.name(i)), "shorten the instruction or the title", err}
+		}
+		for w := range windows {
+			b.windows = append(b.windows, w)
+			if tokens += w.Len(); tokens >= batchTokens || len(b.windows) == batchWindows {
+				send()
+			}
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return ctx.Err()
+			}
+		}
+	}
+	return nil
+}
+
+// start runs the critic on b; once the deadline has passed it leaves b unread.
+func (r *run) start(ctx context.Context, b *batch) {
+	b.done = make(chan struct{})
+	if ctx.Err() != nil {
+		b.err = ctx.Err()
+		close(b.done)
+		return
+	}
+	go func() {
+		defer close(b.done)
+		b.scores, b.err = r.p.opt.Critic.Score(ctx, b.windows)
+		if b.err == nil {
+			b.err = fit(b)
+		}
+	}()
+}
+
+// fit checks that the critic gave one row of probabilities per token: a score less would shift all that follow.
+func fit(b *batch) error {
+	if len(b.scores) != len(b.windows) {
+		return fmt.Errorf("%d windows have %d scores", len(b.windows), len(b.scores))
+	}
+	for i, s := range b.scores {
+		if w := &b.windows[i]; len(s.Probs) != len(w.IDs) {
+			return fmt.Errorf("document %d, bytes %d to %d: %d tokens have %d scores", w.Doc, w.Range.Start, w.Range.End, len(w.IDs), len(s.Probs))
+		}
+	}
+	return nil
+}
+
+// add appends the units of window i of b with their scores.
+func (r *run) add(b *batch, i int) {
+	w := &b.windows[i]
+	r.res.Stats.TokensIn += len(w.IDs)
+	if b.scores == nil {
+		r.addUnread(w)
+		return
+	}
+	r.res.Stats.Windows++
+	units := w.Units
+	if w.Unit == UnitPhrase {
+		units = phrases(w, r.req.Documents[w.Doc].Text, b.scores[i])
+	}
+	for _, u := range units {
+		r.units = append(r.units, selector.Unit{
+			Span:   span.Span{Doc: w.Doc, Start: u.Range.Start, End: u.Range.End, Score: mean(b.scores[i], u.First, u.Last)},
+			Tokens: u.Last - u.First,
+		})
+	}
+}
+
+func (r *run) addUnread(w *window.Window) {
+	for _, u := range w.Units {
+		r.units = append(r.units, selector.Unit{
+			Span:   span.Span{Doc: w.Doc, Start: u.Range.Start, End: u.Range.End},
+			Tokens: u.Last - u.First,
+			Unread: true,
+		})
+	}
+	un := r.res.Unread
+	if n := len(un); n > 0 && un[n-1].Doc == w.Doc {
+		un[n-1].End = w.Range.End
+		return
+	}
+	r.res.Unread = append(un, Span{Doc: w.Doc, Start: w.Range.Start, End: w.Range.End})
+}
+
+// mean is the mean keep probability of tokens first to last; 0 without tokens.
+func mean(s label.Scores, first, last int) float32 {
+	if first == last {
+		return 0
+	}
+	var sum float32
+	for i := first; i < last; i++ {
+		sum += s.Keep(i)
+	}
+	return sum / float32(last-first)
+}
