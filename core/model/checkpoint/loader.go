@@ -1,0 +1,97 @@
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Loader hands out the tensors of a checkpoint, each once, and remembers what is wrong. A model takes all of its
+// parameters first, asks Done, and only then reads their data.
+type Loader struct {
+	ckpt    *Checkpoint
+	used    map[string]bool
+	missing []string
+	faults  []error
+}
+
+// NewLoader starts to load c.
+func NewLoader(c *Checkpoint) *Loader { return &Loader{ckpt: c, used: map[string]bool{}} }
+
+// DType is the type of the tensor called name, empty if there is none.
+func (l *Loader) DType(name string) DType { return l.ckpt.tensors[name].DType }
+
+// Floats takes the F32, F16 or BF16 tensor called name. The result is empty if Done will fail.
+func (l *Loader) Floats(name string, shape ...int) Tensor {
+	return l.take(name, []DType{F32, F16, BF16}, shape)
+}
+
+// Int8 takes the I8 tensor called name. The result is empty if Done will fail.
+func (l *Loader) Int8(name string, shape ...int) Tensor {
+	return l.take(name, []DType{I8}, shape)
+}
+
+func (l *Loader) take(name string, dtypes []DType, shape []int) Tensor {
+	t, ok := l.ckpt.tensors[name]
+	switch {
+	case !ok:
+		l.missing = append(l.missing, name)
+	case l.used[name]:
+		l.faults = append(l.faults, fmt.Errorf("tensor %q is used twice", name))
+	case !slices.Contains(dtypes, t.DType):
+		l.faults = append(l.faults, fmt.Errorf("tensor %q is %s, not %v", name, t.DType, dtypes))
+	case !slices.Equal(t.Shape, shape):
+		l.faults = append(l.faults, fmt.Errorf("tensor %q has shape %v, not %v", name, t.Shape, shape))
+	}
+	l.used[name] = true
+	return t
+}
+
+// Ignore marks the tensors that keep says yes to as read: those that a model knows and has no use for.
+func (l *Loader) Ignore(known func(name string) bool) {
+	for name := range l.ckpt.tensors {
+		if known(name) {
+			l.used[name] = true
+		}
+	}
+}
+
+// Done is nil if every parameter was found with the right type and shape and no tensor is left over. Else it
+// names the tensors.
+func (l *Loader) Done() error {
+	faults := slices.Clone(l.faults)
+	if len(l.missing) > 0 {
+		faults = append(faults, fmt.Errorf("missing: %s", list(l.missing)))
+	}
+	var unused []string
+	for _, name := range slices.Sorted(maps.Keys(l.ckpt.tensors)) {
+		if !l.used[name] {
+			unused = append(unused, name)
+		}
+	}
+	if len(unused) > 0 {
+		faults = append(faults, fmt.Errorf("not part of the model: %s", list(unused)))
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return fmt.Errorf("loading the weights of %s: %w", l.ckpt.name, errors.Join(faults...))
+}
+
+// list shows the first names.
+func list(names []string) string {
+	const most = 20
+	var b strings.Builder
+	for i, n := range names[:min(most, len(names))] {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%q", n)
+	}
+	if more := len(names) - most; more > 0 {
+		fmt.Fprintf(&b, " and %d more", more)
+	}
+	return b.String()
+}
