@@ -84,7 +84,7 @@ func (g Geometry) attention(w Weights, prefix string, x, mask *gx.Node) *gx.Node
 	}
 	query := gx.MulScalar(heads("query"), 1/math.Sqrt(float64(size)))
 	scores := gx.Einsum("bhqd,bhkd->bhqk", query, heads("key"))
-	scores = gx.Add(scores, gx.Reshape(masked(mask), batch, 1, 1, tokens))
+	scores = gx.Add(scores, gx.Reshape(masked(mask, x.DType()), batch, 1, 1, tokens))
 	context := gx.Einsum("bhqk,bhkd->bhqd", gx.Softmax(scores, -1), heads("value"))
 	return gx.Reshape(gx.Transpose(context, 1, 2), batch, tokens, hidden)
 }
@@ -97,7 +97,7 @@ func Mask(lengths *gx.Node, tokens int) *gx.Node {
 }
 
 // masked is what to add to logits so that a softmax gives exactly zero where the mask is false.
-func masked(mask *gx.Node) *gx.Node {
+func masked(mask *gx.Node, dtype dtypes.DType) *gx.Node {
 	g := mask.Graph()
-	return gx.Where(mask, gx.Const(g, float32(0)), gx.Const(g, float32(-1e9)))
+	return gx.Where(mask, gx.Scalar(g, dtype, 0), gx.Scalar(g, dtype, -1e9))
 }

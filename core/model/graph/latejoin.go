@@ -14,55 +14,58 @@ const directReach = 8
 // cosineFloor keeps the cosine of a zero vector, and its gradient, finite.
 const cosineFloor = 1e-12
 
-// LateJoin is the graph of the late-join critic. Header and context are encoded apart, with Encode; Judge joins them.
+// LateJoin is the graph of the late-join critic. All floats have the type of the weights.
 type LateJoin struct {
 	Geometry
 	EncoderLayers, JointLayers int
 }
 
-// Header is a batch of questions, or one question for the whole batch of contexts.
-type Header struct {
-	States  *gx.Node // float32 [batch or 1, tokens, hidden], of Encode
+// Questions is a batch of header rows, or one row for a whole batch of windows. Rows are padded at their right end.
+type Questions struct {
+	IDs     *gx.Node // int32 [batch or 1, tokens]
 	Lengths *gx.Node // int32 [batch or 1]
 	Pool    *gx.Node // bool [batch or 1, tokens]: the positions that stand for the question, at least one in a row
 }
 
-// Context is a batch of windows.
-type Context struct {
-	States   *gx.Node // float32 [batch, tokens, hidden], of Encode
+// Windows is a batch of window rows, padded at their right end.
+type Windows struct {
+	IDs      *gx.Node // int32 [batch, tokens]
 	Lengths  *gx.Node // int32 [batch]
-	Segments *gx.Node // int32 [batch, tokens]: rows of segment.weight, 1 or 2 for a token that the header has too
+	Segments *gx.Node // int32 [batch, tokens]: rows of segment.weight, 2 for a token that the header has too, else 1
 	Units    *gx.Node // int32 [batch]: rows of unit.weight
 }
 
 // Verdict is what the critic says of each window.
 type Verdict struct {
-	Tags       *gx.Node // float32 [batch, tokens, 4]: logits of B, I, O, E, undefined at the padding
-	Relevance  *gx.Node // float32 [batch]: logit
-	Similarity *gx.Node // float32 [batch, tokens]: cosine with the pooled question, undefined at the padding
+	Tags       *gx.Node // [batch, tokens, 4]: logits of B, I, O, E, undefined at the padding
+	Relevance  *gx.Node // [batch]: logit
+	Similarity *gx.Node // [batch, tokens]: cosine with the pooled question, undefined at the padding
 }
 
-// Encode gives the states of headers or of windows: int32 ids [batch, tokens] and lengths [batch] to float32
-// [batch, tokens, hidden].
+// Score encodes questions and windows and judges the windows. A verdict depends on nothing but its window and question.
+func (m LateJoin) Score(w Weights, q Questions, c Windows) Verdict {
+	return m.Judge(w, q, m.Encode(w, q.IDs, q.Lengths), c, m.Encode(w, c.IDs, c.Lengths))
+}
+
+// Encode gives the states of headers or of windows: int32 ids [batch, tokens] and lengths [batch] to [batch, tokens,
+// hidden]. The states of a window do not depend on the question.
 func (m LateJoin) Encode(w Weights, ids, lengths *gx.Node) *gx.Node {
 	return m.Encoder(w, "encoder.", m.EncoderLayers, ids, nil, lengths)
 }
 
-// Judge joins questions and windows. A window's verdict depends on nothing but itself and its header.
-func (m LateJoin) Judge(w Weights, h Header, c Context) Verdict {
-	batch := c.States.Shape().Dimensions[0]
-	headerTokens, tokens := h.States.Shape().Dimensions[1], c.States.Shape().Dimensions[1]
+// Judge joins questions and windows, given their states.
+func (m LateJoin) Judge(w Weights, q Questions, asked *gx.Node, c Windows, read *gx.Node) Verdict {
+	batch, headerTokens, tokens := read.Shape().Dimensions[0], asked.Shape().Dimensions[1], read.Shape().Dimensions[1]
 	mask := Mask(c.Lengths, tokens)
-	similarity := Similarity(w, h, c)
+	similarity := Similarity(w, asked, q.Pool, read)
 
-	segment := gx.Slice(w.node("segment.weight"), gx.AxisElem(0))
-	asked := gx.Add(w.embed("unit.weight", c.Units), gx.BroadcastToDims(segment, batch, segment.Shape().Dimensions[1]))
-	header := gx.Add(repeat(h.States, batch), gx.InsertAxes(asked, 1))
-	context := gx.Add(c.States, w.embed("segment.weight", c.Segments))
+	header := gx.Add(repeat(asked, batch), gx.InsertAxes(w.embed("unit.weight", c.Units), 1))
+	header = gx.Add(header, gx.InsertAxes(gx.Slice(w.node("segment.weight"), gx.AxisElem(0)), 0))
+	context := gx.Add(read, w.embed("segment.weight", c.Segments))
 	context = gx.Add(context, gx.Einsum("bt,h->bth", similarity, w.node("similarity.weight")))
 
 	x := w.layerNorm("norm", gx.Concatenate([]*gx.Node{header, context}, 1), m.Epsilon)
-	both := gx.Concatenate([]*gx.Node{repeat(Mask(h.Lengths, headerTokens), batch), mask}, 1)
+	both := gx.Concatenate([]*gx.Node{repeat(Mask(q.Lengths, headerTokens), batch), mask}, 1)
 	for i := range m.JointLayers {
 		x = m.Layer(w, fmt.Sprintf("joint.%d.", i), x, both)
 	}
@@ -75,16 +78,17 @@ func (m LateJoin) Judge(w Weights, h Header, c Context) Verdict {
 	}
 }
 
-// Similarity is the cosine of each state of a window with its pooled question: [batch, tokens].
-func Similarity(w Weights, h Header, c Context) *gx.Node {
-	logits := gx.Einsum("bth,h->bt", h.States, w.node("pool.weight"))
-	share := gx.Softmax(gx.Add(logits, masked(h.Pool)), -1)
-	question := repeat(gx.Einsum("bt,bth->bh", share, h.States), c.States.Shape().Dimensions[0])
-	return gx.Einsum("bth,bh->bt", unit(c.States), unit(question))
+// Similarity is the cosine of each state of a window, read [batch, tokens, hidden], with the pooled states of its
+// question, asked [batch or 1, header tokens, hidden] where pool says so: [batch, tokens].
+func Similarity(w Weights, asked, pool, read *gx.Node) *gx.Node {
+	logits := gx.Einsum("bth,h->bt", asked, w.node("pool.weight"))
+	share := gx.Softmax(gx.Add(logits, masked(pool, logits.DType())), -1)
+	question := repeat(gx.Einsum("bt,bth->bh", share, asked), read.Shape().Dimensions[0])
+	return gx.Einsum("bth,bh->bt", toUnit(read), toUnit(question))
 }
 
-// unit scales vectors along the last axis to length one.
-func unit(x *gx.Node) *gx.Node {
+// toUnit scales vectors along the last axis to length one.
+func toUnit(x *gx.Node) *gx.Node {
 	return gx.Mul(x, gx.Rsqrt(gx.AddScalar(gx.L2NormSquare(x, -1), cosineFloor)))
 }
 
@@ -92,18 +96,19 @@ func unit(x *gx.Node) *gx.Node {
 // around each token, those of the window alone.
 func direct(w Weights, similarity, mask *gx.Node) *gx.Node {
 	inside := gx.ConvertDType(mask, similarity.DType())
-	near := neighbours(similarity.Graph(), similarity.Shape().Dimensions[1])
+	near := neighbours(similarity)
 	sum := gx.Einsum("bs,st->bt", gx.Mul(similarity, inside), near)
 	count := gx.Einsum("bs,st->bt", inside, near)
 	mean := gx.Div(sum, gx.MaxScalar(count, 1))
 	return gx.Einsum("bt,k->btk", gx.Sub(mean, w.node("direct.bias")), w.node("direct.weight"))
 }
 
-// neighbours is 1 where two positions are at most directReach apart, else 0: [tokens, tokens].
-func neighbours(g *gx.Graph, tokens int) *gx.Node {
+// neighbours is 1 where two positions are at most directReach apart, else 0: [tokens, tokens], for x [batch, tokens].
+func neighbours(x *gx.Node) *gx.Node {
+	tokens := x.Shape().Dimensions[1]
 	square := shapes.Make(dtypes.Int32, tokens, tokens)
-	apart := gx.Abs(gx.Sub(gx.Iota(g, square, 0), gx.Iota(g, square, 1)))
-	return gx.ConvertDType(gx.LessOrEqual(apart, gx.Const(g, int32(directReach))), dtypes.Float32)
+	apart := gx.Abs(gx.Sub(gx.Iota(x.Graph(), square, 0), gx.Iota(x.Graph(), square, 1)))
+	return gx.ConvertDType(gx.LessOrEqual(apart, gx.Scalar(x.Graph(), dtypes.Int32, directReach)), x.DType())
 }
 
 // repeat makes one row stand for the whole batch; a batch stays as it is.

@@ -1,0 +1,169 @@
+package graph
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/gomlx/compute"
+	gx "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/cprs-go/cprs/core/label"
+	"github.com/cprs-go/cprs/core/model/checkpoint"
+	"github.com/cprs-go/cprs/core/window"
+)
+
+// Options configure a Critic. Nil and zero values mean the defaults.
+type Options struct {
+	// Batch is the most windows of one run, a power of two; 0: 8 on XLA, 1 on pure Go, which gains nothing from more and would
+	// notice a cancelled context later. Smaller batches of powers of two are used too, so that few programs are compiled.
+	Batch int
+}
+
+// Critic is a late-join critic on a backend: a critic.Critic. A program is compiled at the first use of each combination of padded
+// header length, padded window length and batch size.
+type Critic struct {
+	cfg    *config
+	params *parameters
+	score  *program
+	batch  int
+}
+
+// Open loads the late-join critic of ckpt, in float32, to run on b. The checkpoint may be closed afterwards; the backend stays the
+// caller's and must outlive the critic.
+func Open(ckpt *checkpoint.Checkpoint, b compute.Backend, opts *Options) (*Critic, error) {
+	cfg, err := parseConfig(ckpt.Config())
+	if err != nil {
+		return nil, err
+	}
+	c := &Critic{cfg: cfg, params: &parameters{}, batch: 1}
+	switch {
+	case opts != nil && opts.Batch > 0:
+		c.batch = opts.Batch
+	case b.Name() == "xla":
+		c.batch = 8
+	}
+	if c.batch&(c.batch-1) != 0 {
+		return nil, fmt.Errorf("a batch of %d windows is no power of two", c.batch)
+	}
+	if err := load(ckpt, cfg, c.params); err != nil {
+		return nil, err
+	}
+	if c.score, err = newProgram(b, c.params, c.build); err != nil {
+		return nil, fmt.Errorf("preparing the critic of %s: %w", ckpt.Name(), err)
+	}
+	return c, nil
+}
+
+// load takes every tensor of the checkpoint, each once.
+func load(ckpt *checkpoint.Checkpoint, cfg *config, params *parameters) error {
+	loader := checkpoint.NewLoader(ckpt)
+	var all []checkpoint.Tensor
+	cfg.tensors(func(name string, shape ...int) { all = append(all, loader.Floats(name, shape...)) })
+	if err := loader.Done(); err != nil {
+		return err
+	}
+	for _, t := range all {
+		if err := params.add(t); err != nil {
+			return fmt.Errorf("loading the weights of %s: %w", ckpt.Name(), err)
+		}
+	}
+	return nil
+}
+
+// build is the graph of the inputs that run gives it.
+func (c *Critic) build(w Weights, in []*gx.Node) []*gx.Node {
+	v := c.cfg.graph().Score(w,
+		Questions{IDs: in[0], Lengths: in[1], Pool: in[2]},
+		Windows{IDs: in[3], Lengths: in[4], Segments: in[5], Units: in[6]})
+	return []*gx.Node{v.Tags, v.Relevance, v.Similarity}
+}
+
+// Close gives the memory of the weights and programs back. No call of Score may be under way.
+func (c *Critic) Close() error {
+	c.score.exec.Finalize()
+	c.params.free()
+	return nil
+}
+
+// Score judges windows; see critic.Critic.
+func (c *Critic) Score(ctx context.Context, ws []window.Window) ([]label.Scores, error) {
+	groups, err := c.group(ws)
+	if err != nil {
+		return nil, err
+	}
+	scores := make([]label.Scores, len(ws))
+	for _, g := range groups {
+		for rows := range batches(g.rows, c.batch) {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			out, err := c.run(g.question, rows)
+			if err != nil {
+				return nil, fmt.Errorf("scoring windows: %w", err)
+			}
+			for i, r := range rows {
+				scores[r.index] = out.scores(i, r)
+			}
+		}
+	}
+	return scores, nil
+}
+
+// logits are the results of one run.
+type logits struct {
+	tags       []float32 // [batch, tokens, 4]
+	relevance  []float32 // [batch]
+	similarity []float32 // [batch, tokens]
+	tokens     int
+}
+
+// run judges rows of one header, padded to the first and longest.
+func (c *Critic) run(q *question, rows []*row) (*logits, error) {
+	tokens := padded(len(rows[0].ids), windowStep, c.cfg.Encoder.Positions)
+	ids, segments := make([][]int32, len(rows)), make([][]int32, len(rows))
+	lengths, units := make([]int32, len(rows)), make([]int32, len(rows))
+	for i, r := range rows {
+		ids[i], segments[i] = pad(r.ids, tokens), pad(r.segments, tokens)
+		lengths[i], units[i] = int32(len(r.ids)), r.unit
+	}
+	headerTokens := padded(len(q.ids), headerStep, c.cfg.Encoder.Positions)
+	out, err := c.score.run([][]int32{pad(q.ids, headerTokens)}, []int32{int32(len(q.ids))}, [][]bool{pad(q.pool, headerTokens)},
+		ids, lengths, segments, units)
+	if err != nil {
+		return nil, err
+	}
+	l := &logits{tokens: tokens}
+	for i, dst := range []*[]float32{&l.tags, &l.relevance, &l.similarity} {
+		if *dst, err = floats(out[i]); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// scores are those of row i of the run.
+func (l *logits) scores(i int, r *row) label.Scores {
+	s := label.Scores{Probs: make([][4]float32, r.last-r.first), Relevance: sigmoid(l.relevance[i])}
+	for t := range s.Probs {
+		softmax(s.Probs[t][:], l.tags[4*(i*l.tokens+r.first+t):])
+	}
+	return s
+}
+
+func sigmoid(x float32) float32 { return float32(1 / (1 + math.Exp(-float64(x)))) }
+
+// softmax fills p from as many logits.
+func softmax(p, logits []float32) {
+	top := logits[0]
+	for i := range p {
+		top = max(top, logits[i])
+	}
+	var sum float64
+	for i := range p {
+		sum += math.Exp(float64(logits[i] - top))
+	}
+	for i := range p {
+		p[i] = float32(math.Exp(float64(logits[i]-top)) / sum)
+	}
+}
