@@ -217,13 +217,18 @@ func TestLoader(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
+			ran := false
 			ckpt, err := FromBytes("memory", nil, b.Bytes())
 			if err != nil {
 				t.Fatal(err)
 			}
 			l := NewLoader(ckpt)
 			c.take(l)
+			l.Then(func() error { ran = true; return nil })
 			err = l.Done()
+			if ran != (err == nil) {
+				t.Errorf("the fill ran: %v, with error %v", ran, err)
+			}
 			if (err == nil) != (c.want == nil) {
 				t.Fatalf("got %v, want %q", err, c.want)
 			}
@@ -233,6 +238,23 @@ func TestLoader(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestLoaderFillFails(t *testing.T) {
+	var b bytes.Buffer
+	if err := Write(&b, []Tensor{tensor("f", F16, []byte{0, 0x7c}, 1)}); err != nil {
+		t.Fatal(err)
+	}
+	ckpt, err := FromBytes("memory", nil, b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v []float32
+	l := NewLoader(ckpt)
+	l.Vector(&v, "f", 1)
+	if err := l.Done(); err == nil || !strings.Contains(err.Error(), `loading the weights of memory: tensor "f": element 0`) {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -275,6 +297,17 @@ func TestFloats(t *testing.T) {
 		got, err := c.t.Floats()
 		if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) || !slices.Equal(got, c.want) {
 			t.Errorf("%v: got %v, %v", c.t, got, err)
+		}
+	}
+}
+
+func TestInt8s(t *testing.T) {
+	if got, err := tensor("a", I8, []byte{1, 0xff, 0x81}, 3).Int8s(); err != nil || !slices.Equal(got, []int8{1, -1, -127}) {
+		t.Errorf("got %v, %v", got, err)
+	}
+	for _, bad := range []Tensor{tensor("a", I8, []byte{1, 0x80}, 2), tensor("a", F16, []byte{1, 0}, 1)} {
+		if got, err := bad.Int8s(); err == nil {
+			t.Errorf("%v: got %v", bad, got)
 		}
 	}
 }

@@ -3,18 +3,21 @@ package checkpoint
 import (
 	"errors"
 	"fmt"
-	"maps"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 )
 
 // Loader hands out the tensors of a checkpoint, each once, and remembers what is wrong. A model takes all of its
-// parameters first, asks Done, and only then reads their data.
+// parameters first and says with Then how their data are read; Done reads them once nothing is wrong.
 type Loader struct {
 	ckpt    *Checkpoint
 	used    map[string]bool
 	missing []string
 	faults  []error
+	fills   []func() error
 }
 
 // NewLoader starts to load c.
@@ -23,12 +26,12 @@ func NewLoader(c *Checkpoint) *Loader { return &Loader{ckpt: c, used: map[string
 // DType is the type of the tensor called name, empty if there is none.
 func (l *Loader) DType(name string) DType { return l.ckpt.tensors[name].DType }
 
-// Floats takes the F32, F16 or BF16 tensor called name. The result is empty if Done will fail.
+// Floats takes the F32, F16 or BF16 tensor called name. Its data are not to be read before Then.
 func (l *Loader) Floats(name string, shape ...int) Tensor {
 	return l.take(name, []DType{F32, F16, BF16}, shape)
 }
 
-// Int8 takes the I8 tensor called name. The result is empty if Done will fail.
+// Int8 takes the I8 tensor called name. Its data are not to be read before Then.
 func (l *Loader) Int8(name string, shape ...int) Tensor {
 	return l.take(name, []DType{I8}, shape)
 }
@@ -58,15 +61,27 @@ func (l *Loader) Ignore(known func(name string) bool) {
 	}
 }
 
-// Done is nil if every parameter was found with the right type and shape and no tensor is left over. Else it
-// names the tensors.
+// Vector takes a tensor as Floats does and puts its elements into dst.
+func (l *Loader) Vector(dst *[]float32, name string, shape ...int) {
+	t := l.Floats(name, shape...)
+	l.Then(func() (err error) {
+		*dst, err = t.Floats()
+		return err
+	})
+}
+
+// Then leaves fill to Done, which runs it at the same time as others. fill may read the data of the tensors taken so far.
+func (l *Loader) Then(fill func() error) { l.fills = append(l.fills, fill) }
+
+// Done fills the model if every parameter was found with the right type and shape and no tensor is left over. Else
+// its error names the tensors.
 func (l *Loader) Done() error {
 	faults := slices.Clone(l.faults)
 	if len(l.missing) > 0 {
 		faults = append(faults, fmt.Errorf("missing: %s", list(l.missing)))
 	}
 	var unused []string
-	for _, name := range slices.Sorted(maps.Keys(l.ckpt.tensors)) {
+	for _, name := range l.ckpt.Names() {
 		if !l.used[name] {
 			unused = append(unused, name)
 		}
@@ -75,9 +90,28 @@ func (l *Loader) Done() error {
 		faults = append(faults, fmt.Errorf("not part of the model: %s", list(unused)))
 	}
 	if len(faults) == 0 {
-		return nil
+		faults = l.fill()
 	}
-	return fmt.Errorf("loading the weights of %s: %w", l.ckpt.name, errors.Join(faults...))
+	if err := errors.Join(faults...); err != nil {
+		return fmt.Errorf("loading the weights of %s: %w", l.ckpt.name, err)
+	}
+	return nil
+}
+
+// fill runs the fills on all processors and gives their errors in order.
+func (l *Loader) fill() []error {
+	errs := make([]error, len(l.fills))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(l.fills)) {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(l.fills); i = int(next.Add(1)) - 1 {
+				errs[i] = l.fills[i]()
+			}
+		})
+	}
+	wg.Wait()
+	return errs
 }
 
 // list shows the first names.

@@ -10,6 +10,7 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
+	"unsafe"
 )
 
 // DType is the type of a tensor's elements, as safetensors writes it.
@@ -162,6 +163,17 @@ func (t Tensor) Floats() ([]float32, error) {
 		}
 	}
 	return out, nil
+}
+
+// Int8s gives the elements of an I8 tensor. They alias the file. −128, which symmetric quantisation never makes, is an error.
+func (t Tensor) Int8s() ([]int8, error) {
+	if t.DType != I8 {
+		return nil, fmt.Errorf("tensor %q: %s holds no 8-bit integers", t.Name, t.DType)
+	}
+	if i := bytes.IndexByte(t.Data, 0x80); i >= 0 {
+		return nil, fmt.Errorf("tensor %q: element %d is -128", t.Name, i)
+	}
+	return unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(t.Data))), len(t.Data)), nil
 }
 
 // half widens an IEEE 754 binary16 number. Scaling by 2¹¹² moves the exponent's bias and makes subnormals right too.
