@@ -65,8 +65,11 @@ func (r *run) finish(opt selector.Options, limit int) {
 	switch {
 	case len(r.res.Unread) > 0:
 		r.res.Status = Partial
-	case r.res.Stats.TokensIn == 0 || len(r.res.Spans) > 0 && r.res.Stats.TokensOut >= r.res.Stats.TokensIn:
-		r.passThrough()
+	case r.res.Stats.TokensIn == 0:
+		r.passThrough(false)
+		return
+	case len(r.res.Spans) > 0 && r.res.Stats.TokensOut >= r.res.Stats.TokensIn+r.wholeLabels():
+		r.passThrough(true)
 		return
 	case len(r.res.Spans) == 0:
 		r.res.Status = NothingRelevant
@@ -103,8 +106,8 @@ func (r *run) cutBest(threshold float32, limit int) {
 	r.res.Spans, r.res.Text, r.res.Stats.TokensOut = nil, "", 0
 }
 
-// passThrough returns the input as it is.
-func (r *run) passThrough() {
+// passThrough returns the input as it is; labels, if the gap style has them, where they are known to fit.
+func (r *run) passThrough(labels bool) {
 	res := r.res
 	res.Status, res.Spans = PassedThrough, nil
 	for i := range r.req.Documents {
@@ -112,7 +115,7 @@ func (r *run) passThrough() {
 			res.Spans = append(res.Spans, Span{Doc: i, Start: 0, End: n, Score: 1})
 		}
 	}
-	res.Text = r.whole()
+	res.Text = r.whole(labels)
 	r.documents()
 	res.Stats.TokensIn = 0
 	for _, d := range res.Documents {

@@ -39,6 +39,9 @@ type Document struct {
 	Title string // what the text is, if known; the critic reads it with every window
 	Text  string
 	Meta  map[string]any // the caller's; never read
+
+	// FirstLine is the number of the line that Text begins with, where Text is part of something longer; 0 means 1.
+	FirstLine int
 }
 
 // Unit is the grain of what is kept.
@@ -87,6 +90,7 @@ const (
 	GapEllipsis Gap = iota // […]
 	GapLines               // [lines 12-40 left out]
 	GapNone                // kept parts follow each other, parted by a line end
+	GapLabels              // [name:12-40] above the first part of a document, […:52-60] above a later one
 )
 
 // Request says what to keep of which documents. At least one of Instruction and Query is set.
@@ -149,7 +153,7 @@ type DocumentResult struct {
 	Lines      []LineRange // the kept lines, sorted, disjoint
 }
 
-// LineRange holds the lines First to Last, counted from 1, both included.
+// LineRange holds the lines First to Last, counted from 1 (from FirstLine of the document), both included.
 type LineRange struct{ First, Last int }
 
 // Stats are the figures of one compression.

@@ -49,7 +49,7 @@ func (p *Pipeline) Compress(ctx context.Context, req Request) (*Result, error) {
 	}
 	r := &run{p: p, req: &req, pins: pins, header: header, res: res}
 	if r.fits() && !req.Explain {
-		r.passThrough()
+		r.passThrough(req.Budget.MaxTokens > 0)
 	} else if err := r.compress(ctx); err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func (r *run) fits() bool {
 	if b.Threshold > 0 || b.MaxTokens == 0 {
 		return b.Threshold == 0 && b.Ratio == 1
 	}
-	total := 0
+	total := r.wholeLabels()
 	for i := range r.req.Documents {
 		total += tokenizer.CountUpTo(r.p.opt.Tokenizer, r.req.Documents[i].Text, b.MaxTokens-total)
 		if total > b.MaxTokens {
@@ -124,8 +124,8 @@ func check(req *Request) error {
 		return bad("max_tokens is %d and ratio is %v", "give one of the two", b.MaxTokens, b.Ratio)
 	case req.Unit < UnitAuto || req.Unit > UnitParagraph:
 		return bad("unit is %d", "give auto, phrase, sentence, line or paragraph", req.Unit)
-	case req.Gap < GapEllipsis || req.Gap > GapNone:
-		return bad("gap is %d", "give ellipsis, lines or none", req.Gap)
+	case req.Gap < GapEllipsis || req.Gap > GapLabels:
+		return bad("gap is %d", "give ellipsis, lines, none or labels", req.Gap)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/cprs-go/cprs/core/span"
@@ -9,7 +10,7 @@ import (
 )
 
 // render writes the kept spans in order, with marks where text of a document is left out and, among several
-// documents, a line with the name of each.
+// documents or with labels, a line with the name of each.
 func (r *run) render() string {
 	var b strings.Builder
 	lines := newLineCounter(r.req.Documents)
@@ -17,12 +18,12 @@ func (r *run) render() string {
 		text := r.req.Documents[s.Doc].Text
 		switch {
 		case i > 0 && r.res.Spans[i-1].Doc == s.Doc:
-			b.WriteString(r.mark(text[r.res.Spans[i-1].End:s.Start], s.Doc, r.res.Spans[i-1].End, s.Start, lines))
+			b.WriteString(r.mark(text[r.res.Spans[i-1].End:s.Start], r.res.Spans[i-1], s, lines))
 		case i > 0:
 			b.WriteString("\n\n")
-			b.WriteString(r.docLine(s.Doc))
+			b.WriteString(r.docLine(s.Doc, lines.of(s)))
 		default:
-			b.WriteString(r.docLine(s.Doc))
+			b.WriteString(r.docLine(s.Doc, lines.of(s)))
 		}
 		b.WriteString(text[s.Start:s.End])
 	}
@@ -30,8 +31,9 @@ func (r *run) render() string {
 }
 
 // whole writes all documents as they are.
-func (r *run) whole() string {
-	if len(r.req.Documents) == 1 {
+func (r *run) whole(labels bool) string {
+	labels = labels && r.req.Gap == GapLabels
+	if len(r.req.Documents) == 1 && !labels {
 		return r.req.Documents[0].Text
 	}
 	var b strings.Builder
@@ -39,21 +41,40 @@ func (r *run) whole() string {
 		if i > 0 {
 			b.WriteString("\n\n")
 		}
+		if labels {
+			b.WriteString(r.docLine(i, r.req.Documents[i].lines()))
+		}
 		b.WriteString(r.req.Documents[i].Text)
 	}
 	return b.String()
 }
 
-// docLine names a document among several.
-func (r *run) docLine(doc int) string {
-	if len(r.req.Documents) == 1 || r.req.Gap == GapNone {
-		return ""
+// wholeLabels is how many tokens the labels of whole take.
+func (r *run) wholeLabels() int {
+	if r.req.Gap != GapLabels {
+		return 0
 	}
-	return "[" + r.req.Documents[doc].name(doc) + "]\n"
+	n := 0
+	for i := range r.req.Documents {
+		n += tokenizer.Count(r.p.opt.Tokenizer, r.docLine(i, r.req.Documents[i].lines()))
+	}
+	return n
 }
 
-// mark stands for the text between two kept parts: on a line of its own if that text has a line end.
-func (r *run) mark(left string, doc, from, to int, lines *lineCounter) string {
+// docLine names a document among several; with labels also one alone, and the lines of its part that follows.
+func (r *run) docLine(doc int, lines LineRange) string {
+	name := r.req.Documents[doc].name(doc)
+	switch {
+	case r.req.Gap == GapLabels:
+		return "[" + name + ":" + lines.String() + "]\n"
+	case len(r.req.Documents) == 1 || r.req.Gap == GapNone:
+		return ""
+	}
+	return "[" + name + "]\n"
+}
+
+// mark stands for the text left between the kept parts a and b: on a line of its own if that text has a line end.
+func (r *run) mark(left string, a, b Span, lines *lineCounter) string {
 	sep := " "
 	if strings.Contains(left, "\n") {
 		sep = "\n"
@@ -62,11 +83,13 @@ func (r *run) mark(left string, doc, from, to int, lines *lineCounter) string {
 	case r.req.Gap == GapNone || strings.TrimSpace(left) == "":
 		return sep
 	case r.req.Gap == GapLines && sep == "\n":
-		first, last := lines.at(doc, from), lines.at(doc, to)
+		first, last := lines.at(a.Doc, a.End), lines.at(b.Doc, b.Start)
 		// A part ends inside its last line and starts the next one: the lines between are those left out.
 		if first+1 <= last-1 {
 			return fmt.Sprintf("\n[lines %d-%d left out]\n", first+1, last-1)
 		}
+	case r.req.Gap == GapLabels && sep == "\n":
+		return "\n[…:" + lines.of(b).String() + "]\n"
 	}
 	return sep + "[…]" + sep
 }
@@ -78,18 +101,20 @@ func (r *run) markTokens() int {
 		return 0
 	case GapLines:
 		return tokenizer.Count(r.p.opt.Tokenizer, "[lines 1000000-1000000 left out]")
+	case GapLabels:
+		return tokenizer.Count(r.p.opt.Tokenizer, "[…:1000000-1000000]")
 	}
 	return tokenizer.Count(r.p.opt.Tokenizer, "[…]")
 }
 
 // docTokens is what the line that names each document costs; nil if there is none.
 func (r *run) docTokens() []int {
-	if len(r.req.Documents) == 1 || r.req.Gap == GapNone {
+	if len(r.req.Documents) == 1 && r.req.Gap != GapLabels || r.req.Gap == GapNone {
 		return nil
 	}
 	out := make([]int, len(r.req.Documents))
 	for i := range out {
-		out[i] = tokenizer.Count(r.p.opt.Tokenizer, r.docLine(i))
+		out[i] = tokenizer.Count(r.p.opt.Tokenizer, r.docLine(i, LineRange{1000000, 2000000}))
 	}
 	return out
 }
@@ -111,7 +136,7 @@ func (r *run) documents() {
 	for _, s := range r.res.Spans {
 		d := &r.res.Documents[s.Doc]
 		d.KeptTokens += tokenizer.Count(r.p.opt.Tokenizer, r.req.Documents[s.Doc].Text[s.Start:s.End])
-		l := LineRange{lines.at(s.Doc, s.Start), lines.at(s.Doc, s.End-1)}
+		l := lines.of(s)
 		if n := len(d.Lines); n > 0 && l.First <= d.Lines[n-1].Last+1 {
 			d.Lines[n-1].Last = max(d.Lines[n-1].Last, l.Last)
 			continue
@@ -128,19 +153,40 @@ type lineCounter struct {
 	line int
 }
 
-func newLineCounter(docs []Document) *lineCounter { return &lineCounter{docs: docs, line: 1} }
+func newLineCounter(docs []Document) *lineCounter { return &lineCounter{docs: docs, doc: -1} }
 
-// at is the line, counted from 1, of a byte; places come in order.
+// of is the lines that a span, which is not empty, lies on.
+func (l *lineCounter) of(s Span) LineRange {
+	return LineRange{l.at(s.Doc, s.Start), l.at(s.Doc, s.End-1)}
+}
+
+// at is the line of a byte; places come in order.
 func (l *lineCounter) at(doc, byte int) int {
 	if doc != l.doc {
-		l.doc, l.at0, l.line = doc, 0, 1
+		l.doc, l.at0, l.line = doc, 0, l.docs[doc].firstLine()
 	}
 	l.line += strings.Count(l.docs[doc].Text[l.at0:byte], "\n")
 	l.at0 = byte
 	return l.line
 }
 
-// LineNumbers gives the line of each span's start, counted from 1; spans are in order.
+// firstLine is the number of the line that the text begins with.
+func (d *Document) firstLine() int { return max(1, d.FirstLine) }
+
+// lines is all lines of the document.
+func (d *Document) lines() LineRange {
+	return LineRange{d.firstLine(), d.firstLine() + strings.Count(strings.TrimSuffix(d.Text, "\n"), "\n")}
+}
+
+// String is the range as in labels: "12-40", or "12" for a single line.
+func (l LineRange) String() string {
+	if l.First == l.Last {
+		return strconv.Itoa(l.First)
+	}
+	return strconv.Itoa(l.First) + "-" + strconv.Itoa(l.Last)
+}
+
+// LineNumbers gives the line of each span's start; spans are in order.
 func LineNumbers(docs []Document, spans []Span) []int {
 	lines := newLineCounter(docs)
 	out := make([]int, len(spans))
