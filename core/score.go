@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/cprs-go/cprs/core/label"
 	"github.com/cprs-go/cprs/core/selector"
