@@ -135,7 +135,9 @@ func (d *F32Dense) MulGELU(dst, a *Rows, s *Scratch) {
 	blocks(a.rows, func(from, to int) {
 		block := dst.f32[from*d.n : to*d.n]
 		d.lv.mulF32(d, block, a, from, to, s)
-		d.lv.gelu(block)
+		for i := 0; i < len(block); i += d.n {
+			d.lv.gelu(block[i : i+d.n])
+		}
 	})
 }
 

@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -53,42 +52,4 @@ func TestHalf(t *testing.T) {
 			t.Errorf("halfBits(halfValue(%#04x)) = %#04x", h, halfBits(v))
 		}
 	}
-}
-
-func TestInt8DensePlain(t *testing.T) {
-	atLevels(t, func(t *testing.T) {
-		r := rand.New(rand.NewPCG(1, 2))
-		for _, rows := range []int{1, 5, 13, 61} {
-			t.Run(fmt.Sprint(rows), func(t *testing.T) {
-				const n, k = 68, 64
-				x := normal(r, rows*k, 1)
-				w := make([]int8, n*k)
-				for i := range w {
-					w[i] = int8(r.IntN(255) - 127)
-				}
-				scale := make([]float32, n)
-				for i := range scale {
-					scale[i] = 0.01
-				}
-				bias := normal(r, n, 1)
-				d := NewInt8Dense(w, scale, bias, n, k)
-				var a Rows
-				var s Scratch
-				d.Load(&a, x, rows)
-				dst := make([]float32, rows*n)
-				d.Mul(dst, &a, &s)
-				for i := range rows {
-					for j := range n {
-						want := float64(bias[j])
-						for l := range k {
-							want += 0.01 * float64(x[i*k+l]) * float64(w[j*k+l])
-						}
-						if math.Abs(want-float64(dst[i*n+j])) > 0.3 {
-							t.Fatalf("%d,%d: %g want %g", i, j, dst[i*n+j], want)
-						}
-					}
-				}
-			})
-		}
-	})
 }

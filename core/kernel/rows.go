@@ -14,12 +14,15 @@ type Rows struct {
 	own     []float32 // memory of f32 where it is not borrowed
 }
 
+// depth is how many inputs an int8 kernel takes at once; quantised rows are padded to a multiple of it.
+const depth = 16
+
 // tileRows is the most rows a vector kernel reads at once; buffers of Rows always hold as many.
 const tileRows = 16
 
 // shape prepares memory for quantised rows.
 func (r *Rows) shape(rows, k int) {
-	r.rows, r.k, r.stride = rows, k, roundUp(k, 4)
+	r.rows, r.k, r.stride = rows, k, roundUp(k, depth)
 	padded := max(rows, tileRows)
 	r.scale = grow(r.scale, padded)
 	if current.unsigned {

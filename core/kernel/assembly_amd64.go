@@ -1,0 +1,250 @@
+package kernel
+
+import "unsafe"
+
+//go:generate go generate -C asm
+
+// assembly is a set of assembly kernels, and the Go code that walks matrices with them. The kernels work on whole tiles and
+// on multiples of 16 values.
+type assembly struct {
+	int8Rows, int8Cols int // the tile of gemmInt8
+	group              int // consecutive inputs of one output side by side in a panel of int8 weights: 4 as int8, 2 as int16
+	f32Rows, f32Cols   int // the tile of gemmF32 and gemmScaled
+
+	gemmInt8   func(k int, a *byte, lda int, b *byte, c *float32, ldc int, rowScale, scale, bias *float32, offset *int32)
+	gemmF32    func(k int, a *float32, lda int, b, c *float32, ldc int, bias *float32)
+	gemmScaled func(k int, a *float32, lda int, b, c *float32, ldc int, rowScale *float32)
+	quantize   func(dst *byte, x *float32, n int, inv float32)
+	absMax     func(x *float32, n int) float32
+	gelu       func(x *float32, n int) float32
+	expSum     func(x *float32, n int, scale float32) float32
+	addNorm    func(dst, x, y *float32, n int, gamma, beta *float32, eps float32)
+	dot        func(x, y *float32, n int) float32
+	axpy       func(y *float32, a float32, x *float32, n int)
+	axpyInt8   func(y *float32, a float32, x *int8, n int)
+	encodeF16  func(dst *uint16, x *float32, n int)
+	decodeF16  func(dst *float32, x *uint16, n int)
+}
+
+func (m *assembly) level(name string) *level {
+	return &level{
+		name:     name,
+		unsigned: m.group == 4,
+		packInt8: m.packInt8,
+		mulInt8:  m.mulInt8,
+		packF32:  m.packF32,
+		mulF32:   m.mulF32,
+		attend:   m.attend,
+		softmax:  softmaxPortable,
+		absMax: func(x []float32) float32 {
+			head, tail := split(x)
+			return max(m.absMax(start(head), len(head)), absMaxPortable(tail))
+		},
+		quantize8: func(dst []uint8, x []float32, inv float32) {
+			head, tail := split(x)
+			m.quantize(start(dst[:len(x)]), start(head), len(head), inv)
+			quantize8Portable(dst[len(head):], tail, inv)
+		},
+		quantize: func(dst []int16, x []float32, inv float32) {
+			head, tail := split(x)
+			m.quantize((*byte)(unsafe.Pointer(start(dst[:len(x)]))), start(head), len(head), inv)
+			quantizePortable(dst[len(head):], tail, inv)
+		},
+		gelu: func(x []float32) float32 {
+			head, tail := split(x)
+			return max(m.gelu(start(head), len(head)), geluPortable(tail))
+		},
+		addNorm: func(dst, x, y, gamma, beta []float32, eps float32) {
+			if len(dst)%chunk != 0 {
+				addNormPortable(dst, x, y, gamma, beta, eps)
+				return
+			}
+			m.addNorm(start(dst), start(x), start(y), len(dst), start(gamma), start(beta), eps)
+		},
+		dot: func(x, y []float32) float32 {
+			head, tail := split(x)
+			return m.dot(start(head), start(y), len(head)) + dotPortable(tail, y[len(head):])
+		},
+		axpy: func(y []float32, a float32, x []float32) {
+			head, tail := split(x)
+			m.axpy(start(y), a, start(head), len(head))
+			axpyPortable(y[len(head):], a, tail)
+		},
+		axpyInt8: func(y []float32, a float32, x []int8) {
+			head, tail := split(x)
+			m.axpyInt8(start(y), a, start(head), len(head))
+			axpyInt8Portable(y[len(head):], a, tail)
+		},
+		encodeF16: func(dst []uint16, src []float32) {
+			head, tail := split(src)
+			m.encodeF16(start(dst), start(head), len(head))
+			encodeF16Portable(dst[len(head):], tail)
+		},
+		decodeF16: func(dst []float32, src []uint16) {
+			head, tail := split(src)
+			m.decodeF16(start(dst), start(head), len(head))
+			decodeF16Portable(dst[len(head):], tail)
+		},
+	}
+}
+
+// chunk is how many values the elementwise kernels take at once.
+const chunk = 16
+
+// split returns the part of x that is whole chunks, and the rest.
+func split[T any](x []T) (head, tail []T) {
+	n := len(x) / chunk * chunk
+	return x[:n], x[n:]
+}
+
+func start[T any](x []T) *T { return unsafe.SliceData(x) }
+
+// packInt8 lays the weights out in panels of int8Cols outputs: for each group of inputs, the group of every output of the panel.
+func (m *assembly) packInt8(d *Int8Dense, w []int8) {
+	stride, n := roundUp(d.k, depth), roundUp(d.n, m.int8Cols)
+	if m.group == 4 {
+		d.w8 = aligned[int8](n * stride)
+		d.offset = aligned[int32](n)
+	} else {
+		d.w16 = aligned[int16](n * stride)
+	}
+	for j := range d.n {
+		row := w[j*d.k : (j+1)*d.k]
+		at := j/m.int8Cols*m.int8Cols*stride + j%m.int8Cols*m.group
+		if m.group == 4 {
+			d.offset[j] = -128 * spread4(d.w8[at:], row, m.int8Cols*4)
+		} else {
+			spread2(d.w16[at:], row, m.int8Cols*2)
+		}
+	}
+}
+
+// spread4 writes w by fours, step values apart, and returns its sum.
+func spread4(dst, w []int8, step int) (sum int32) {
+	for len(w) >= 4 {
+		dst[0], dst[1], dst[2], dst[3] = w[0], w[1], w[2], w[3]
+		sum += int32(w[0]) + int32(w[1]) + int32(w[2]) + int32(w[3])
+		if w = w[4:]; len(w) > 0 {
+			dst = dst[step:]
+		}
+	}
+	for i, v := range w {
+		dst[i] = v
+		sum += int32(v)
+	}
+	return sum
+}
+
+// spread2 writes w by twos, step values apart.
+func spread2(dst []int16, w []int8, step int) {
+	for len(w) >= 2 {
+		dst[0], dst[1] = int16(w[0]), int16(w[1])
+		if w = w[2:]; len(w) > 0 {
+			dst = dst[step:]
+		}
+	}
+	for i, v := range w {
+		dst[i] = int16(v)
+	}
+}
+
+// packF32 lays the weights out in panels of f32Cols outputs: for each input, its weight in every output of the panel.
+func (m *assembly) packF32(d *F32Dense, w []float32) {
+	d.w = aligned[float32](roundUp(d.n, m.f32Cols) * d.k)
+	for j := range d.n {
+		panel := d.w[j/m.f32Cols*m.f32Cols*d.k+j%m.f32Cols:]
+		for i, v := range w[j*d.k : (j+1)*d.k] {
+			panel[i*m.f32Cols] = v
+		}
+	}
+}
+
+// tiles calls do with the first row of each tile of height rows. The last tile reaches back over rows of the one before, which are
+// then computed twice, alike; where there are fewer rows than one tile, first is 0 and partial is true.
+func tiles(rows, height int, do func(first int, partial bool)) {
+	if rows < height {
+		do(0, true)
+		return
+	}
+	for i := 0; i < rows; i += height {
+		do(min(i, rows-height), false)
+	}
+}
+
+// output is where the kernels write a tile: in dst, or beside it if it would reach over the edge of dst.
+type output struct {
+	dst    []float32 // [rows][stride]
+	stride int
+	beside []float32 // one tile
+}
+
+// tile returns where the tile at row i and column j is to be written, and its row stride in bytes.
+func (o output) tile(i, j, cols int, whole bool) (c *float32, ldc int) {
+	if whole {
+		return &o.dst[i*o.stride+j], 4 * o.stride
+	}
+	return &o.beside[0], 4 * cols
+}
+
+// fetch copies what of a tile beside dst lies inside: rows × cols values of a tile of width tileCols.
+func (o output) fetch(i, j, rows, cols, tileCols int) {
+	for r := range rows {
+		copy(o.dst[(i+r)*o.stride+j:][:cols], o.beside[r*tileCols:])
+	}
+}
+
+// mulInt8 computes rows from…to of a into dst, panel by panel.
+func (m *assembly) mulInt8(d *Int8Dense, dst []float32, a *Rows, from, to int, s *Scratch) {
+	s.tile = grow(s.tile, m.int8Rows*m.int8Cols)
+	rows, out := to-from, output{dst, d.n, s.tile}
+	for j := 0; j < d.n; j += m.int8Cols {
+		cols := min(m.int8Cols, d.n-j)
+		var b *byte
+		var offset *int32
+		if m.group == 4 {
+			b, offset = (*byte)(unsafe.Pointer(&d.w8[j*a.stride])), &d.offset[j]
+		} else {
+			b = (*byte)(unsafe.Pointer(&d.w16[j*a.stride]))
+		}
+		tiles(rows, m.int8Rows, func(i int, partial bool) {
+			whole := !partial && cols == m.int8Cols
+			c, ldc := out.tile(i, j, m.int8Cols, whole)
+			p, lda := m.quantized(a, from+i)
+			m.gemmInt8(a.stride/depth, p, lda, b, c, ldc, &a.scale[from+i], &d.scale[j], &d.bias[j], offset)
+			if !whole {
+				out.fetch(i, j, min(rows, m.int8Rows), cols, m.int8Cols)
+			}
+		})
+	}
+}
+
+// quantized returns where row i of a starts, and the bytes from one row to the next.
+func (m *assembly) quantized(a *Rows, i int) (row *byte, stride int) {
+	if m.group == 4 {
+		return &a.q8[i*a.stride], a.stride
+	}
+	return (*byte)(unsafe.Pointer(&a.q16[i*a.stride])), 2 * a.stride
+}
+
+// mulF32 computes rows from…to of a into dst, panel by panel.
+func (m *assembly) mulF32(d *F32Dense, dst []float32, a *Rows, from, to int, s *Scratch) {
+	s.tile = grow(s.tile, m.f32Rows*m.f32Cols)
+	rows, out := to-from, output{dst, d.n, s.tile}
+	x := a.f32[from*d.k : to*d.k]
+	if rows < m.f32Rows {
+		s.pad = grow(s.pad, m.f32Rows*d.k)
+		copy(s.pad, x)
+		x = s.pad
+	}
+	for j := 0; j < d.n; j += m.f32Cols {
+		cols := min(m.f32Cols, d.n-j)
+		tiles(rows, m.f32Rows, func(i int, partial bool) {
+			whole := !partial && cols == m.f32Cols
+			c, ldc := out.tile(i, j, m.f32Cols, whole)
+			m.gemmF32(d.k, &x[i*d.k], 4*d.k, &d.w[j*d.k], c, ldc, &d.bias[j])
+			if !whole {
+				out.fetch(i, j, min(rows, m.f32Rows), cols, m.f32Cols)
+			}
+		})
+	}
+}
