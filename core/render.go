@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/cprs-go/cprs/core/span"
 	"github.com/cprs-go/cprs/core/tokenizer"
 )
 
