@@ -126,13 +126,13 @@ func TestCompress(t *testing.T) {
 
 func TestDocumentsAreNamed(t *testing.T) {
 	req := core.Request{Instruction: "cats", Unit: core.UnitSentence, Budget: core.Budget{Threshold: 0.3}, Documents: []core.Document{
-		{ID: "a.txt", Text: "Cats sleep. Dogs bark."}, {Text: "Dogs bark."}, {Text: "Dogs bark. Cats purr.\nCats eat."}}}
+		{ID: "a.txt", Text: "Cats sleep. Dogs bark at all who pass the gate of the old house."}, {Text: "Dogs bark."}, {Text: "Dogs bark. Cats purr.\nCats eat."}}}
 	res := compress(t, req)
 	if want := "[a.txt]\nCats sleep.\n\n[doc 3]\nCats purr.\nCats eat."; res.Text != want {
 		t.Errorf("got\n%s\nwant\n%s", res.Text, want)
 	}
 	want := []core.DocumentResult{
-		{ID: "a.txt", Tokens: 6, KeptTokens: 3, Lines: []core.LineRange{{First: 1, Last: 1}}},
+		{ID: "a.txt", Tokens: 16, KeptTokens: 3, Lines: []core.LineRange{{First: 1, Last: 1}}},
 		{ID: "doc 2", Tokens: 3},
 		{ID: "doc 3", Tokens: 9, KeptTokens: 6, Lines: []core.LineRange{{First: 1, Last: 2}}},
 	}
@@ -195,7 +195,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestEmptyDocuments(t *testing.T) {
-	for _, text := range []string{"", " \n\t", "\x00"} {
+	for _, text := range []string{"", " \n\t"} {
 		res := compress(t, core.Request{Instruction: "x", Documents: []core.Document{{Text: text}}})
 		if res.Status != core.PassedThrough || res.Text != text {
 			t.Errorf("%q gives %v %q", text, res.Status, res.Text)
