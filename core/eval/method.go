@@ -1,0 +1,217 @@
+package eval
+
+import (
+	"context"
+	"hash/fnv"
+	"io"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/cprs-go/cprs/core"
+	"github.com/cprs-go/cprs/core/selector"
+	"github.com/cprs-go/cprs/core/span"
+	"github.com/cprs-go/cprs/core/tokenizer"
+)
+
+// Method is a way to keep parts of a text.
+type Method interface {
+	// Name names the method in tables.
+	Name() string
+	// Open prepares the method for the questions on one corpus.
+	Open(ctx context.Context, c *Corpus) (Keeper, error)
+}
+
+// Keeper answers the questions on one corpus.
+type Keeper interface {
+	// Keep keeps at most share of the corpus' tokens. A share of Threshold leaves the choice to the method; the result
+	// is nil if it has no threshold of its own.
+	Keep(ctx context.Context, q *Query, share float64) (*Kept, error)
+}
+
+// Compressor is the method that asks c, a real compressor, one call a budget. Gap marks and the headings of kept parts are
+// switched off, since no baseline pays for them: what is compared is the choice of text.
+func Compressor(name string, c core.Compressor, tok tokenizer.Tokenizer) Method {
+	return &compressor{name: name, c: c, tok: tok}
+}
+
+type compressor struct {
+	name string
+	c    core.Compressor
+	tok  tokenizer.Tokenizer
+}
+
+func (m *compressor) Name() string { return m.name }
+
+func (m *compressor) Open(_ context.Context, c *Corpus) (Keeper, error) {
+	return keeperFunc(func(ctx context.Context, q *Query, share float64) (*Kept, error) {
+		budget := core.Budget{}
+		if share > Threshold {
+			if budget.MaxTokens = c.limit(share); budget.MaxTokens == 0 {
+				return &Kept{}, nil
+			}
+		}
+		res, err := m.c.Compress(ctx, core.Request{
+			Query: q.Text, Unit: c.Unit, Budget: budget, Documents: c.Docs, Gap: core.GapNone, NoLabels: true,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return &Kept{Spans: res.Spans, Tokens: tokenizer.Count(m.tok, res.Text), Refused: res.Status == core.NothingRelevant}, nil
+	}), nil
+}
+
+type keeperFunc func(context.Context, *Query, float64) (*Kept, error)
+
+func (f keeperFunc) Keep(ctx context.Context, q *Query, share float64) (*Kept, error) {
+	return f(ctx, q, share)
+}
+
+// Ranker gives each passage of a corpus a score for a question; the best are kept.
+type Ranker interface {
+	Name() string
+	// Index prepares the ranker for one corpus. The result gives one score a passage.
+	Index(ctx context.Context, c *Corpus) (func(context.Context, *Query) ([]float32, error), error)
+}
+
+// Ranked is the method that fills a budget with the passages that r ranks best, by the same selector as the pipeline.
+func Ranked(r Ranker) Method { return ranked{r} }
+
+type ranked struct{ Ranker }
+
+func (m ranked) Open(ctx context.Context, c *Corpus) (Keeper, error) {
+	rank, err := m.Index(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	var last *Query
+	var scores []float32
+	return keeperFunc(func(ctx context.Context, q *Query, share float64) (*Kept, error) {
+		if share == Threshold {
+			return nil, nil
+		}
+		if q != last {
+			if scores, err = rank(ctx, q); err != nil {
+				return nil, err
+			}
+			last = q
+		}
+		return fill(c, scores, c.limit(share))
+	}), nil
+}
+
+// fill keeps the passages of highest score that fit into limit tokens; where none fits, the beginning of the best one,
+// as the pipeline does.
+func fill(c *Corpus, scores []float32, limit int) (*Kept, error) {
+	if limit == 0 {
+		return &Kept{}, nil
+	}
+	units := slices.Clone(c.Passages)
+	best := -1
+	for i := range units {
+		units[i].Score = scores[i]
+		if units[i].Tokens > 0 && (best < 0 || scores[i] > scores[best]) {
+			best = i
+		}
+	}
+	spans, err := selector.Choose(units, selector.Options{MaxTokens: limit, Threshold: lowest})
+	if err != nil {
+		return nil, err
+	}
+	if len(spans) == 0 && best >= 0 {
+		spans = []span.Span{c.cut(units[best].Span, limit)}
+	}
+	k := &Kept{Spans: spans}
+	for _, s := range spans {
+		k.Tokens += tokenizer.Count(c.tok, c.Docs[s.Doc].Text[s.Start:s.End])
+	}
+	return k, nil
+}
+
+// lowest is below every score of a ranker.
+const lowest = -1e30
+
+// simpleRanker scores passages without an index.
+type simpleRanker struct {
+	name  string
+	score func(c *Corpus, q *Query) []float32
+}
+
+func (r simpleRanker) Name() string { return r.name }
+
+func (r simpleRanker) Index(_ context.Context, c *Corpus) (func(context.Context, *Query) ([]float32, error), error) {
+	return func(_ context.Context, q *Query) ([]float32, error) { return r.score(c, q), nil }, nil
+}
+
+// First keeps the beginning of the text.
+func First() Method {
+	return Ranked(simpleRanker{"first", func(c *Corpus, _ *Query) []float32 {
+		s := make([]float32, len(c.Passages))
+		for i := range s {
+			s[i] = -float32(i)
+		}
+		return s
+	}})
+}
+
+// Last keeps the end of the text.
+func Last() Method {
+	return Ranked(simpleRanker{"last", func(c *Corpus, _ *Query) []float32 {
+		s := make([]float32, len(c.Passages))
+		for i := range s {
+			s[i] = float32(i)
+		}
+		return s
+	}})
+}
+
+// Random keeps passages by lot, by seed and question.
+func Random(seed uint64) Method {
+	return Ranked(simpleRanker{"random", func(c *Corpus, q *Query) []float32 { return randomScores(c, q, seed) }})
+}
+
+func randomScores(c *Corpus, q *Query, seed uint64) []float32 {
+	h := fnv.New64a()
+	io.WriteString(h, q.Text)
+	rng := rand.New(rand.NewPCG(seed, h.Sum64()))
+	s := make([]float32, len(c.Passages))
+	for i := range s {
+		s[i] = rng.Float32()
+	}
+	return s
+}
+
+// Oracle keeps the passages that hold the most evidence for their length and fills up by lot: what no choice of passages
+// can beat by much. Its own threshold keeps all passages with evidence and nothing else.
+func Oracle(seed uint64) Method {
+	return oracle{ranked{simpleRanker{"oracle", func(c *Corpus, q *Query) []float32 {
+		s := randomScores(c, q, seed)
+		for i, d := range c.density(q) {
+			if d > 0 {
+				s[i] = 1 + d
+			}
+		}
+		return s
+	}}}}
+}
+
+type oracle struct{ ranked }
+
+func (m oracle) Open(ctx context.Context, c *Corpus) (Keeper, error) {
+	k, err := m.ranked.Open(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return keeperFunc(func(ctx context.Context, q *Query, share float64) (*Kept, error) {
+		if share > Threshold {
+			return k.Keep(ctx, q, share)
+		}
+		kept := &Kept{Refused: len(q.Spans) == 0}
+		for i, d := range c.density(q) {
+			if d > 0 {
+				kept.Spans = append(kept.Spans, c.Passages[i].Span)
+				kept.Tokens += c.Passages[i].Tokens
+			}
+		}
+		return kept, nil
+	}), nil
+}
