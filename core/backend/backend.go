@@ -17,6 +17,10 @@ import (
 // Go is the name of the default backend.
 const Go = gobackend.BackendName
 
+// goConfig has the operations of a graph run one after the other, each on all cores. Run side by side, as is the default, each
+// holds a worker of the pool while it waits for others, and a graph with many independent products stalls for ever.
+const goConfig = "ops_sequential"
+
 // xla is the name under which go-xla registers itself.
 const xla = "xla"
 
@@ -35,7 +39,7 @@ func Open(name string) (compute.Backend, error) {
 	kind, config, _ := strings.Cut(name, ":")
 	switch {
 	case name == "" || name == Go:
-		return create(Go, "")
+		return create(Go, goConfig)
 	case kind == xla && config != "":
 		return openXLA(config)
 	}

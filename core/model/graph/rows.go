@@ -106,14 +106,20 @@ func (c *Critic) row(w *window.Window, matches map[int32]bool) (*row, error) {
 	if err := c.checkIDs(r.ids); err != nil {
 		return nil, err
 	}
-	r.segments = make([]int32, len(r.ids))
-	for i, id := range r.ids {
-		r.segments[i] = 1
+	r.segments = segments(r.ids, matches)
+	return r, nil
+}
+
+// segments are the rows of segment.weight for the ids of a window.
+func segments(ids []int32, matches map[int32]bool) []int32 {
+	s := make([]int32, len(ids))
+	for i, id := range ids {
+		s[i] = 1
 		if matches[id] {
-			r.segments[i] = 2
+			s[i] = 2
 		}
 	}
-	return r, nil
+	return s
 }
 
 func (c *Critic) checkIDs(ids []int32) error {
