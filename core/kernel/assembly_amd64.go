@@ -196,21 +196,21 @@ func (o output) fetch(i, j, rows, cols, tileCols int) {
 // mulInt8 computes rows from…to of a into dst, panel by panel.
 func (m *assembly) mulInt8(d *Int8Dense, dst []float32, a *Rows, from, to int, s *Scratch) {
 	s.tile = grow(s.tile, m.int8Rows*m.int8Cols)
-	rows, out := to-from, output{dst, d.n, s.tile}
+	rows, out, k := to-from, output{dst, d.n, s.tile}, roundUp(d.k, depth)
 	for j := 0; j < d.n; j += m.int8Cols {
 		cols := min(m.int8Cols, d.n-j)
 		var b *byte
 		var offset *int32
 		if m.group == 4 {
-			b, offset = (*byte)(unsafe.Pointer(&d.w8[j*a.stride])), &d.offset[j]
+			b, offset = (*byte)(unsafe.Pointer(&d.w8[j*k])), &d.offset[j]
 		} else {
-			b = (*byte)(unsafe.Pointer(&d.w16[j*a.stride]))
+			b = (*byte)(unsafe.Pointer(&d.w16[j*k]))
 		}
 		tiles(rows, m.int8Rows, func(i int, partial bool) {
 			whole := !partial && cols == m.int8Cols
 			c, ldc := out.tile(i, j, m.int8Cols, whole)
 			p, lda := m.quantized(a, from+i)
-			m.gemmInt8(a.stride/depth, p, lda, b, c, ldc, &a.scale[from+i], &d.scale[j], &d.bias[j], offset)
+			m.gemmInt8(k/depth, p, lda, b, c, ldc, &a.scale[from+i], &d.scale[j], &d.bias[j], offset)
 			if !whole {
 				out.fetch(i, j, min(rows, m.int8Rows), cols, m.int8Cols)
 			}

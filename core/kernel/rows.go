@@ -22,7 +22,7 @@ const tileRows = 16
 
 // shape prepares memory for quantised rows.
 func (r *Rows) shape(rows, k int) {
-	r.rows, r.k, r.stride = rows, k, roundUp(k, depth)
+	r.rows, r.k, r.stride = rows, k, roundUp(k, depth)+depth
 	padded := max(rows, tileRows)
 	r.scale = grow(r.scale, padded)
 	if current.unsigned {

@@ -77,8 +77,8 @@ func (t tile) start(p reg.Register) {
 }
 
 // step adds to the tile the product of one value (or group of values) of each row of a, at disp, with one line of the
-// panel b; multiply adds the product of a register of b and a broadcast value to an accumulator.
-func (t tile) step(a rowSet, disp int, b reg.GPVirtual, line int, broadcast func(...Op), multiply func(b, a, acc reg.VecVirtual, last bool)) {
+// panel b; multiply adds the products of the registers of b and a broadcast value to a row of accumulators.
+func (t tile) step(a rowSet, disp int, b reg.GPVirtual, line int, broadcast func(...Op), multiply func(b []reg.VecVirtual, a reg.VecVirtual, acc []reg.VecVirtual)) {
 	var w []reg.VecVirtual
 	for j := range t.vecs {
 		r := t.register()
@@ -88,9 +88,7 @@ func (t tile) step(a rowSet, disp int, b reg.GPVirtual, line int, broadcast func
 	for i, row := range t.acc {
 		v := t.register()
 		broadcast(a.at(i, disp), v)
-		for j, acc := range row {
-			multiply(w[j], v, acc, j == t.vecs-1)
-		}
+		multiply(w, v, row)
 	}
 }
 
@@ -138,15 +136,26 @@ func (m isa) gemmInt8(name string, rows, vecs int) {
 	leave()
 }
 
-func multiplyInt8(b, a, acc reg.VecVirtual, _ bool) { VPDPBUSD(b, a, acc) }
-
-func (m isa) multiplyInt16(b, a, acc reg.VecVirtual, last bool) {
-	product := a // the last use of a may overwrite it
-	if !last {
-		product = m.register()
+func multiplyInt8(b []reg.VecVirtual, a reg.VecVirtual, acc []reg.VecVirtual) {
+	for j, c := range acc {
+		VPDPBUSD(b[j], a, c)
 	}
-	VPMADDWD(b, a, product)
-	VPADDD(product, acc, acc)
+}
+
+// multiplyInt16 keeps the multiplications together: so they contend less with the additions for the same ports.
+func (m isa) multiplyInt16(b []reg.VecVirtual, a reg.VecVirtual, acc []reg.VecVirtual) {
+	var products []reg.VecVirtual
+	for j := range acc {
+		product := a // which is not used any more after the last product
+		if j < len(acc)-1 {
+			product = m.register()
+		}
+		VPMADDWD(b[j], a, product)
+		products = append(products, product)
+	}
+	for j, c := range acc {
+		VPADDD(products[j], c, c)
+	}
 }
 
 // scaleInt32 turns the sums into f32: sum·rowScale·scale + bias.
@@ -169,7 +178,11 @@ func (t tile) scaleInt32() {
 func (t tile) multiplyF32() {
 	k, b := param("k"), param("b")
 	a := rowsAt(param("a"), param("lda"), t.rows)
-	fma := func(b, a, acc reg.VecVirtual, _ bool) { VFMADD231PS(b, a, acc) }
+	fma := func(b []reg.VecVirtual, a reg.VecVirtual, acc []reg.VecVirtual) {
+		for j, c := range acc {
+			VFMADD231PS(b[j], a, c)
+		}
+	}
 	for _, lines := range []int{4, 1} {
 		loop, end := fmt.Sprintf("by%d", lines), fmt.Sprintf("end%d", lines)
 		Label(loop)
