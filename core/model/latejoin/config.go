@@ -1,0 +1,75 @@
+package latejoin
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/cprs-go/cprs/core/model/bert"
+	"github.com/cprs-go/cprs/core/unit"
+)
+
+// modelType is the model_type of a config.json that this package reads.
+const modelType = "cprs_late_join"
+
+// Config is the shape of a critic, from config.json.
+type Config struct {
+	Type         string      `json:"model_type"`
+	Labels       []string    `json:"labels"` // B, I, O, E
+	Units        []string    `json:"units"`  // phrase, sentence, paragraph, line
+	JointLayers  int         `json:"joint_layers"`
+	HeaderTokens int         `json:"header_tokens"` // most ids of a header row
+	WindowTokens int         `json:"window_tokens"` // most ids of a window row that the layout makes
+	TitleTokens  int         `json:"title_tokens"`
+	MatchStop    []int32     `json:"match_stop"` // ids that do not count as a match with the header
+	Encoder      bert.Config `json:"encoder"`
+}
+
+// ParseConfig reads and checks a config.json.
+func ParseConfig(text []byte) (Config, error) {
+	var c Config
+	if err := json.Unmarshal(text, &c); err != nil {
+		return c, fmt.Errorf("reading the configuration: %w", err)
+	}
+	if c.Type != modelType {
+		return c, fmt.Errorf("configuration: model_type is %q, not %s", c.Type, modelType)
+	}
+	if err := c.Encoder.Validate(); err != nil {
+		return c, fmt.Errorf("encoder: %w", err)
+	}
+	if want := []string{"B", "I", "O", "E"}; !slices.Equal(c.Labels, want) {
+		return c, fmt.Errorf("configuration: labels are %q, not %q", c.Labels, want)
+	}
+	if want := []string{"phrase", "sentence", "paragraph", "line"}; !slices.Equal(c.Units, want) {
+		return c, fmt.Errorf("configuration: units are %q, not %q", c.Units, want)
+	}
+	for _, f := range []struct {
+		name            string
+		value, min, max int
+	}{
+		{"joint_layers", c.JointLayers, 1, 64},
+		{"header_tokens", c.HeaderTokens, 3, c.Encoder.Positions},
+		{"window_tokens", c.WindowTokens, 4, c.Encoder.Positions},
+		{"title_tokens", c.TitleTokens, 0, c.WindowTokens - 4}, // [CLS], colon, a token and [SEP] are left
+	} {
+		if f.value < f.min || f.value > f.max {
+			return c, fmt.Errorf("configuration: %s is %d, not in %d to %d", f.name, f.value, f.min, f.max)
+		}
+	}
+	return c, nil
+}
+
+// unitRow is the row of unit.weight for a grain, -1 if there is none.
+func unitRow(u unit.Unit) int {
+	switch u {
+	case unit.Phrase:
+		return 0
+	case unit.Sentence:
+		return 1
+	case unit.Paragraph:
+		return 2
+	case unit.Line:
+		return 3
+	}
+	return -1
+}
