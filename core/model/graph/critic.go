@@ -10,6 +10,7 @@ import (
 
 	"github.com/cprs-go/cprs/core/label"
 	"github.com/cprs-go/cprs/core/model/checkpoint"
+	"github.com/cprs-go/cprs/core/model/latejoin"
 	"github.com/cprs-go/cprs/core/window"
 )
 
@@ -23,7 +24,7 @@ type Options struct {
 // Critic is a late-join critic on a backend: a critic.Critic. A program is compiled at the first use of each combination of padded
 // header length, padded window length and batch size.
 type Critic struct {
-	cfg    *config
+	cfg    latejoin.Config
 	params *parameters
 	score  *program
 	batch  int
@@ -32,21 +33,21 @@ type Critic struct {
 // Open loads the late-join critic of ckpt, in float32, to run on b. The checkpoint may be closed afterwards; the backend stays the
 // caller's and must outlive the critic.
 func Open(ckpt *checkpoint.Checkpoint, b compute.Backend, opts *Options) (*Critic, error) {
-	cfg, err := parseConfig(ckpt.Config())
+	cfg, err := latejoin.ParseConfig(ckpt.Config())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("opening the critic %s: %w", ckpt.Name(), err)
 	}
-	c := &Critic{cfg: cfg, params: &parameters{}, batch: 1}
+	c := &Critic{cfg: cfg, batch: 1}
 	switch {
-	case opts != nil && opts.Batch > 0:
+	case opts != nil && opts.Batch != 0:
 		c.batch = opts.Batch
 	case b.Name() == "xla":
 		c.batch = 8
 	}
-	if c.batch&(c.batch-1) != 0 {
+	if c.batch < 1 || c.batch&(c.batch-1) != 0 {
 		return nil, fmt.Errorf("a batch of %d windows is no power of two", c.batch)
 	}
-	if err := load(ckpt, cfg, c.params); err != nil {
+	if c.params, err = load(ckpt, Shapes(cfg)); err != nil {
 		return nil, err
 	}
 	if c.score, err = newProgram(b, c.params, c.build); err != nil {
@@ -55,25 +56,9 @@ func Open(ckpt *checkpoint.Checkpoint, b compute.Backend, opts *Options) (*Criti
 	return c, nil
 }
 
-// load takes every tensor of the checkpoint, each once.
-func load(ckpt *checkpoint.Checkpoint, cfg *config, params *parameters) error {
-	loader := checkpoint.NewLoader(ckpt)
-	var all []checkpoint.Tensor
-	cfg.tensors(func(name string, shape ...int) { all = append(all, loader.Floats(name, shape...)) })
-	if err := loader.Done(); err != nil {
-		return err
-	}
-	for _, t := range all {
-		if err := params.add(t); err != nil {
-			return fmt.Errorf("loading the weights of %s: %w", ckpt.Name(), err)
-		}
-	}
-	return nil
-}
-
 // build is the graph of the inputs that run gives it.
 func (c *Critic) build(w Weights, in []*gx.Node) []*gx.Node {
-	v := c.cfg.graph().Score(w,
+	v := New(c.cfg).Score(w,
 		Questions{IDs: in[0], Lengths: in[1], Pool: in[2]},
 		Windows{IDs: in[3], Lengths: in[4], Segments: in[5], Units: in[6]})
 	return []*gx.Node{v.Tags, v.Relevance, v.Similarity}

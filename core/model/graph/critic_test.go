@@ -1,18 +1,23 @@
 package graph
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"math"
 	"math/rand/v2"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/cprs-go/cprs/core/backend"
 	"github.com/cprs-go/cprs/core/critic"
 	"github.com/cprs-go/cprs/core/label"
+	"github.com/cprs-go/cprs/core/model/checkpoint"
+	"github.com/cprs-go/cprs/core/model/latejoin"
 	"github.com/cprs-go/cprs/core/prompt"
 	"github.com/cprs-go/cprs/core/unit"
 	"github.com/cprs-go/cprs/core/window"
@@ -42,6 +47,26 @@ func TestScoreDoesNotDependOnTheBatch(t *testing.T) {
 				one := score(t, alone, ws[i:i+1])[0]
 				if d := apart(one, all[i]); d > 1e-5 {
 					t.Errorf("seed %d: window %d of %d ids scores off by %g beside others", seed, i, ws[i].Len(), d)
+				}
+			}
+		}
+	})
+}
+
+// TestParity holds the graph to the kernels of core/model/latejoin.
+func TestParity(t *testing.T) {
+	fast, err := latejoin.Open(tiny(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	onBackends(t, func(t *testing.T, b compute.Backend) {
+		c := openTiny(t, b, &Options{Batch: 4})
+		for seed := range uint64(3) {
+			ws := oddWindows(seed)
+			want, got := score(t, fast, ws), score(t, c, ws)
+			for i := range ws {
+				if d := apart(got[i], want[i]); d > 1e-4 {
+					t.Errorf("seed %d: window %d of %d ids is off by %g", seed, i, ws[i].Len(), d)
 				}
 			}
 		}
@@ -154,9 +179,54 @@ func TestScoreConcurrently(t *testing.T) {
 
 func TestOpenRefuses(t *testing.T) {
 	b := open(t, backend.Go)
-	if _, err := Open(tiny(t), b, &Options{Batch: 3}); err == nil {
-		t.Error("a batch of 3 is accepted")
+	for _, batch := range []int{-1, 3} {
+		if _, err := Open(tiny(t), b, &Options{Batch: batch}); err == nil {
+			t.Errorf("a batch of %d is accepted", batch)
+		}
 	}
+	foreign, err := checkpoint.Open(filepath.Join("..", "testdata", "bert_tiny", "f32"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer foreign.Close()
+	if _, err := Open(foreign, b, nil); err == nil || !strings.Contains(err.Error(), "model_type") {
+		t.Errorf("%v for a checkpoint of another kind", err)
+	}
+	whole := tiny(t)
+	lacking, err := checkpoint.FromBytes("lacking", bytes.Replace(whole.Config(), []byte(`"joint_layers":1`), []byte(`"joint_layers":2`), 1), weightsOf(t, whole))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(lacking, b, nil); err == nil || !strings.Contains(err.Error(), "joint.1.output.dense.weight") {
+		t.Errorf("%v for a checkpoint without its last layer", err)
+	}
+}
+
+// TestOpenInt8 reads a quantised checkpoint: every weight is within half a step of the original.
+func TestOpenInt8(t *testing.T) {
+	whole := tiny(t)
+	var file bytes.Buffer
+	if err := latejoin.Quantize(whole, &file); err != nil {
+		t.Fatal(err)
+	}
+	small, err := checkpoint.FromBytes("small", whole.Config(), file.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Open(small, open(t, backend.Go), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for i, name := range c.params.names {
+		got, want := flat[float32](t, c.params.values[i].(*tensors.Tensor)), reference(t, whole, name)
+		for k := range want {
+			if math.Abs(got[k]-float64(want[k])) > 1.5/254 { // no weight is beyond 1.5
+				t.Fatalf("%s[%d]: %g, want %g", name, k, got[k], want[k])
+			}
+		}
+	}
+	score(t, c, oddWindows(4))
 }
 
 // score judges windows that must be judged.

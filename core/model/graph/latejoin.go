@@ -6,6 +6,8 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	gx "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/cprs-go/cprs/core/model/latejoin"
 )
 
 // directReach is how many positions on either side the direct path averages the similarity over.
@@ -18,6 +20,15 @@ const cosineFloor = 1e-12
 type LateJoin struct {
 	Geometry
 	EncoderLayers, JointLayers int
+}
+
+// New is the graph of a critic of that shape.
+func New(cfg latejoin.Config) LateJoin {
+	return LateJoin{
+		Geometry:      Geometry{Heads: cfg.Encoder.Heads, Epsilon: float64(cfg.Encoder.Epsilon)},
+		EncoderLayers: cfg.Encoder.Layers,
+		JointLayers:   cfg.JointLayers,
+	}
 }
 
 // Questions is a batch of header rows, or one row for a whole batch of windows. Rows are padded at their right end.
@@ -89,7 +100,7 @@ func Similarity(w Weights, asked, pool, read *gx.Node) *gx.Node {
 
 // toUnit scales vectors along the last axis to length one.
 func toUnit(x *gx.Node) *gx.Node {
-	return gx.Mul(x, gx.Rsqrt(gx.AddScalar(gx.L2NormSquare(x, -1), cosineFloor)))
+	return gx.Div(x, gx.Sqrt(gx.AddScalar(gx.L2NormSquare(x, -1), cosineFloor)))
 }
 
 // direct is the direct path from similarity to tag logits: [batch, tokens, 4]. The similarity is averaged over the positions

@@ -8,36 +8,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/cprs-go/cprs/core/backend"
-	"github.com/cprs-go/cprs/core/model/checkpoint"
 )
-
-// parameters are the tensors of a model, in the order in which its programs take them. They move to the backend at the first
-// run and stay there.
-type parameters struct {
-	names  []string
-	values []any // *tensors.Tensor
-}
-
-// add copies the floats of a tensor.
-func (p *parameters) add(t checkpoint.Tensor) error {
-	data, err := t.Floats()
-	if err != nil {
-		return err
-	}
-	return backend.Try(func() error {
-		p.names = append(p.names, t.Name)
-		p.values = append(p.values, tensors.FromFlatDataAndDimensions(data, t.Shape...))
-		return nil
-	})
-}
-
-// free gives the memory of the parameters back.
-func (p *parameters) free() {
-	for _, v := range p.values {
-		v.(*tensors.Tensor).MustFinalizeAll()
-	}
-	p.names, p.values = nil, nil
-}
 
 // program is a graph over the parameters of a model, compiled once for each combination of input shapes. It is safe for
 // concurrent use.

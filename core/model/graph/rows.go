@@ -27,8 +27,9 @@ type group struct {
 
 // question is a header as the graph takes it.
 type question struct {
-	ids  []int32
-	pool []bool
+	ids   []int32
+	pool  []bool
+	match map[int32]bool // the ids that count as a match in a window
 }
 
 // row is a window as the graph takes it.
@@ -43,7 +44,6 @@ type row struct {
 func (c *Critic) group(ws []window.Window) ([]*group, error) {
 	var groups []*group
 	byHeader := map[*prompt.Header]*group{}
-	matches := map[*group]map[int32]bool{}
 	for i := range ws {
 		w := &ws[i]
 		g := byHeader[w.Header]
@@ -53,9 +53,9 @@ func (c *Critic) group(ws []window.Window) ([]*group, error) {
 				return nil, fmt.Errorf("reading the header of window %d: %w", i, err)
 			}
 			g = &group{question: q}
-			groups, byHeader[w.Header], matches[g] = append(groups, g), g, c.matches(q.ids)
+			groups, byHeader[w.Header] = append(groups, g), g
 		}
-		r, err := c.row(w, matches[g])
+		r, err := c.row(w, g.question)
 		if err != nil {
 			return nil, fmt.Errorf("reading window %d: %w", i, err)
 		}
@@ -77,20 +77,14 @@ func (c *Critic) question(h *prompt.Header) (*question, error) {
 	case len(h.Pool) != len(h.IDs) || !slices.Contains(h.Pool, true):
 		return nil, errors.New("no position stands for the question")
 	}
-	return &question{h.IDs, h.Pool}, c.checkIDs(h.IDs)
-}
-
-// matches are the ids of a header that count as a match in a window: not its first and last, which frame every row, and
-// none that says nothing.
-func (c *Critic) matches(header []int32) map[int32]bool {
-	m := map[int32]bool{}
-	for _, id := range header[1:max(1, len(header)-1)] {
-		m[id] = !slices.Contains(c.cfg.MatchStop, id)
+	q := &question{ids: h.IDs, pool: h.Pool, match: map[int32]bool{}}
+	for _, id := range h.IDs[1:max(1, len(h.IDs)-1)] { // the first and last frame every row
+		q.match[id] = !slices.Contains(c.cfg.MatchStop, id)
 	}
-	return m
+	return q, c.checkIDs(h.IDs)
 }
 
-func (c *Critic) row(w *window.Window, matches map[int32]bool) (*row, error) {
+func (c *Critic) row(w *window.Window, q *question) (*row, error) {
 	if w.Len() == 0 {
 		return nil, errors.New("it has no ids")
 	}
@@ -106,20 +100,14 @@ func (c *Critic) row(w *window.Window, matches map[int32]bool) (*row, error) {
 	if err := c.checkIDs(r.ids); err != nil {
 		return nil, err
 	}
-	r.segments = segments(r.ids, matches)
-	return r, nil
-}
-
-// segments are the rows of segment.weight for the ids of a window.
-func segments(ids []int32, matches map[int32]bool) []int32 {
-	s := make([]int32, len(ids))
-	for i, id := range ids {
-		s[i] = 1
-		if matches[id] {
-			s[i] = 2
+	r.segments = make([]int32, len(r.ids))
+	for i, id := range r.ids {
+		r.segments[i] = 1
+		if q.match[id] {
+			r.segments[i] = 2
 		}
 	}
-	return s
+	return r, nil
 }
 
 func (c *Critic) checkIDs(ids []int32) error {

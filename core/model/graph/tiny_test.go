@@ -11,6 +11,7 @@ import (
 	"github.com/gomlx/compute"
 
 	"github.com/cprs-go/cprs/core/model/checkpoint"
+	"github.com/cprs-go/cprs/core/model/latejoin"
 	"github.com/cprs-go/cprs/core/prompt"
 	"github.com/cprs-go/cprs/core/unit"
 	"github.com/cprs-go/cprs/core/window"
@@ -40,32 +41,48 @@ func tiny(t testing.TB) *checkpoint.Checkpoint {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := parseConfig(text)
+	cfg, err := latejoin.ParseConfig(text)
 	if err != nil {
 		t.Fatal(err)
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	var all []checkpoint.Tensor
-	cfg.tensors(func(name string, shape ...int) {
+	for _, s := range Shapes(cfg) {
 		n := 1
-		for _, d := range shape {
+		for _, d := range s.Dims {
 			n *= d
 		}
 		data := make([]byte, 0, 4*n)
 		for range n { // wide enough that attention and similarity matter
 			data = binary.LittleEndian.AppendUint32(data, math.Float32bits(float32(0.2*rng.NormFloat64())))
 		}
-		all = append(all, checkpoint.Tensor{Name: name, DType: checkpoint.F32, Shape: shape, Data: data})
-	})
-	var file bytes.Buffer
-	if err := checkpoint.Write(&file, all); err != nil {
-		t.Fatal(err)
+		all = append(all, checkpoint.Tensor{Name: s.Name, DType: checkpoint.F32, Shape: s.Dims, Data: data})
 	}
-	ckpt, err := checkpoint.FromBytes("tiny", text, file.Bytes())
+	ckpt, err := checkpoint.FromBytes("tiny", text, written(t, all))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return ckpt
+}
+
+// weightsOf is the weights file of a checkpoint.
+func weightsOf(t testing.TB, c *checkpoint.Checkpoint) []byte {
+	t.Helper()
+	var all []checkpoint.Tensor
+	for _, name := range c.Names() {
+		tensor, _ := c.Tensor(name)
+		all = append(all, tensor)
+	}
+	return written(t, all)
+}
+
+func written(t testing.TB, all []checkpoint.Tensor) []byte {
+	t.Helper()
+	var file bytes.Buffer
+	if err := checkpoint.Write(&file, all); err != nil {
+		t.Fatal(err)
+	}
+	return file.Bytes()
 }
 
 // openTiny is the tiny critic on a backend.
