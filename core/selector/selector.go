@@ -109,11 +109,19 @@ func (c *choice) candidates() []int {
 	return order
 }
 
-// fill keeps candidates in order as long as they fit into limit; a negative limit fits all.
+// fill keeps candidates in order as long as they fit into limit; a negative limit fits all. Where one does not fit,
+// others may take its place if they score at least half as much: a budget is not filled with crumbs.
 func (c *choice) fill(order []int, limit int) {
+	floor := float32(0)
 	for _, i := range order {
-		if !c.kept[i] && (limit < 0 || c.used+c.cost(i) <= limit) {
+		switch {
+		case c.units[i].Score < floor:
+			return
+		case c.kept[i]:
+		case limit < 0 || c.used+c.cost(i) <= limit:
 			c.keep(i)
+		case floor == 0:
+			floor = c.units[i].Score / 2
 		}
 	}
 }

@@ -45,7 +45,7 @@ func TestChoose(t *testing.T) {
 	units := row(0, `
 . tttt
 +++++++++ tttt
-++ t
+++++ t
 ++++++++ tttt
 ++++++ tttttttt
 . tttt pin
@@ -59,7 +59,8 @@ func TestChoose(t *testing.T) {
 		{"close gap", Options{MaxTokens: -1, Threshold: 0.5, MarkTokens: 1}, "a16"},
 		{"nothing but the pin", Options{MaxTokens: -1, Threshold: 0.95}, "a56"},
 		{"exactly two units and the pin", Options{MaxTokens: 12}, "a12 a34 a56"},
-		{"one token less", Options{MaxTokens: 11}, "a13 a56"}, // the small one fits in its place
+		{"one token less", Options{MaxTokens: 11}, "a13 a56"}, // one that scores half as much fits in its place
+		{"no crumbs", Options{MaxTokens: 17}, "a14 a56"},      // the first unit would fit, but scores nothing
 		{"the pin alone", Options{MaxTokens: 4}, "a56"},
 		{"marks are charged", Options{MaxTokens: 15, MarkTokens: 3}, "a13 a56"},
 		{"a gap costs no more than its mark", Options{MaxTokens: 18, MarkTokens: 3}, "a14 a56"},
