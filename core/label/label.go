@@ -1,8 +1,8 @@
 // Package label turns what a critic says of every token into spans of tokens.
 //
 // A critic gives each token the probabilities of the tags Begin, Inside, Outside, End (paper, section 3; released
-// code, ids 0 to 3). Decode reads them in the sound mode that all users get; Compat* reproduce the released code
-// bit for bit and serve as proof of parity only. The package stands between core/critic and core/selector.
+// code, ids 0 to 3). Decode reads them in the sound mode that all users get; FillCompat, SpansCompat and CleanCompat reproduce the
+// released code bit for bit and serve as proof of parity only. The package stands between core/critic and core/selector.
 package label
 
 // Tag is the position of a token in a kept span, with the ids of the released checkpoints.
