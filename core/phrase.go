@@ -12,7 +12,7 @@ import (
 // a clause is often much longer than the value that is asked for.
 func phrases(w *window.Window, text string, s label.Scores) []window.Unit {
 	var out []window.Unit
-	spans := label.Decode(s, nil)
+	spans := label.Decode(s, label.Options{})
 	for _, u := range w.Units {
 		for _, t := range spans {
 			first, last := wholeWords(w, text, t.First, t.Last)
