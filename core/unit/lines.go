@@ -1,0 +1,128 @@
+package unit
+
+import (
+	"strings"
+
+	"github.com/cprs-go/cprs/core/span"
+)
+
+// line is text[start:end], line end included.
+type line struct {
+	start, end int
+	body       int // where white space at the end begins
+	first      int // first byte that is no white space; body if there is none
+	kind       kind
+	opens      bool // first line of a code fence
+}
+
+// empty reports whether l holds white space only.
+func (l line) empty() bool { return l.first == l.body }
+
+// lineReader reads the lines of a text. A copy of it reads ahead.
+type lineReader struct {
+	text  string
+	pos   int
+	ahead [len(lineEnds)]int // where the next end of each kind stands, if at pos or later
+	fence string             // the mark of the open code fence
+}
+
+// lineEnds end lines; so does "\r\n".
+var lineEnds = [...]string{"\n", "\r", "\u2028", "\u2029"}
+
+func newLineReader(text string) lineReader {
+	r := lineReader{text: text}
+	for i := range r.ahead {
+		r.ahead[i] = -1
+	}
+	return r
+}
+
+// next is the next line; ok is false at the end of the text.
+func (r *lineReader) next() (l line, ok bool) {
+	if r.pos >= len(r.text) {
+		return line{}, false
+	}
+	l.start = r.pos
+	l.end = r.lineEnd()
+	r.pos = l.end
+	l.first = skipSpace(r.text, l.start, l.end)
+	l.body = l.first + len(strings.TrimRightFunc(r.text[l.first:l.end], isSpace))
+	r.classify(&l)
+	return l, true
+}
+
+// nextFilled is the next line that is not blank; gap says that blank lines stand before it, or before the end of the text.
+func (r *lineReader) nextFilled() (l line, gap, ok bool) {
+	for {
+		l, ok = r.next()
+		if !ok || !l.empty() {
+			return l, gap, ok
+		}
+		gap = true
+	}
+}
+
+// lineEnd is where the line that starts at pos ends. It remembers what it finds, so that a text is searched once.
+func (r *lineReader) lineEnd() int {
+	end := len(r.text)
+	for i, mark := range lineEnds {
+		if r.ahead[i] < r.pos {
+			r.ahead[i] = len(r.text)
+			if n := strings.Index(r.text[r.pos:], mark); n >= 0 {
+				r.ahead[i] = r.pos + n
+			}
+		}
+		if at := r.ahead[i]; at < len(r.text) {
+			end = min(end, at+len(mark))
+		}
+	}
+	if end < len(r.text) && r.text[end-1] == '\r' && r.text[end] == '\n' {
+		end++
+	}
+	return end
+}
+
+// classify sets the kind of l and follows code fences.
+func (r *lineReader) classify(l *line) {
+	s := r.text[l.first:l.body]
+	switch mark := fenceMark(s); {
+	case r.fence != "":
+		l.kind = fence
+		if strings.HasPrefix(mark, r.fence) && len(mark) == len(s) {
+			r.fence = ""
+		}
+	case mark != "":
+		l.kind, l.opens = fence, true
+		r.fence = mark
+	case s != "":
+		l.kind = kindOf(s)
+	}
+}
+
+// fenceMark is the run of three or more ` or ~ that s starts with.
+func fenceMark(s string) string {
+	if s == "" || s[0] != '`' && s[0] != '~' {
+		return ""
+	}
+	n := len(s) - len(strings.TrimLeft(s, s[:1]))
+	if n < 3 || s[0] == '`' && strings.Contains(s[n:], "`") {
+		return ""
+	}
+	return s[:n]
+}
+
+// splitLines yields the lines of text, blank lines with the line before.
+func splitLines(text string, yield func(span.Range) bool) {
+	r := newLineReader(text)
+	r.nextFilled()
+	for start := 0; start < len(text); {
+		end := len(text)
+		if l, _, ok := r.nextFilled(); ok {
+			end = l.start
+		}
+		if !pack(text, span.Range{Start: start, End: end}, sentencesOf, yield) {
+			return
+		}
+		start = end
+	}
+}
