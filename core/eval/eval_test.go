@@ -82,15 +82,33 @@ func (e *letters) Encode(_ context.Context, texts []string) ([][]float32, error)
 	return out, nil
 }
 
-func baselines() []Method {
-	bm25, emb := BM25(), Embeddings("letters", &letters{})
-	return []Method{Ranked(bm25), Ranked(emb), Ranked(Fusion(bm25, emb)), First(), Last(), Random(1), Oracle(1)}
+func baselines(t *testing.T) []Method {
+	t.Helper()
+	ms, err := Baselines(BaselineNames(), &letters{}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ms
+}
+
+func TestBaselines(t *testing.T) {
+	ms := baselines(t)
+	for i, name := range BaselineNames() {
+		if ms[i].Name() != name {
+			t.Errorf("%s is called %s", name, ms[i].Name())
+		}
+	}
+	for _, bad := range []string{"", "minilm", "bm25+minilm", "gzip"} {
+		if _, err := Baselines([]string{bad}, nil, 1); err == nil {
+			t.Errorf("baseline %q without an encoder", bad)
+		}
+	}
 }
 
 func TestRun(t *testing.T) {
 	report := func() *Report {
 		r, err := Run(context.Background(), []*Set{sampleSet(t)}, Options{
-			Methods: baselines(), Tokenizer: wordTokens{}, Shares: []float64{0.1, 0.3, 1}, Seed: 3,
+			Methods: baselines(t), Tokenizer: wordTokens{}, Shares: []float64{0.1, 0.3, 1}, Seed: 3,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -159,7 +177,7 @@ func TestRunRefuses(t *testing.T) {
 		{[]*Set{s}, []float64{1.5}, "not in (0,1]"},
 		{[]*Set{s, s}, []float64{0.1}, "two sets are called sample"},
 	} {
-		_, err := Run(context.Background(), tc.sets, Options{Methods: baselines(), Tokenizer: wordTokens{}, Shares: tc.shares})
+		_, err := Run(context.Background(), tc.sets, Options{Methods: baselines(t), Tokenizer: wordTokens{}, Shares: tc.shares})
 		if err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("error %v, want %q", err, tc.want)
 		}
@@ -227,7 +245,7 @@ func TestCompressor(t *testing.T) {
 }
 
 func TestPlot(t *testing.T) {
-	r, err := Run(context.Background(), []*Set{sampleSet(t)}, Options{Methods: baselines(), Tokenizer: wordTokens{}, Shares: []float64{0.1, 0.5}})
+	r, err := Run(context.Background(), []*Set{sampleSet(t)}, Options{Methods: baselines(t), Tokenizer: wordTokens{}, Shares: []float64{0.1, 0.5}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ func (r *Report) provenance(w io.Writer) {
 		fmt.Fprintf(w, "    %s\n\n", p.Command)
 	}
 	if p.Critic != "" {
-		fmt.Fprintf(w, "Critic %s, SHA-256 %.12s, backend %s, %d threads, %s. ", p.Critic, p.CriticHash, p.Backend, p.Threads, p.CPU)
+		fmt.Fprintf(w, "Critic %s, SHA-256 %.12s, backend %s, %d threads, %s kernels. ", p.Critic, p.CriticHash, p.Backend, p.Threads, p.Kernel)
 	}
 	fmt.Fprintf(w, "Tokens of %s. Per set at most %s with an answer and as many without, drawn by seed %d. "+
 		"In per cent, with 95 %% intervals from %d bootstrap samples of the questions. Most tokens above a budget: %d.\n\n",

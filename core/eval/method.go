@@ -1,11 +1,14 @@
 package eval
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"hash/fnv"
 	"io"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"github.com/cprs-go/cprs/core"
 	"github.com/cprs-go/cprs/core/selector"
@@ -105,20 +108,25 @@ func fill(c *Corpus, scores []float32, limit int) (*Kept, error) {
 	if limit == 0 {
 		return &Kept{}, nil
 	}
-	units := slices.Clone(c.Passages)
-	best := -1
-	for i := range units {
-		units[i].Score = scores[i]
-		if units[i].Tokens > 0 && (best < 0 || scores[i] > scores[best]) {
-			best = i
+	var order []int
+	for i, p := range c.Passages {
+		if p.Tokens > 0 {
+			order = append(order, i)
 		}
 	}
-	spans, err := selector.Choose(units, selector.Options{MaxTokens: limit, Threshold: lowest})
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(scores[b], scores[a]) })
+	// The selector's scores are probabilities and it leaves out what is half as likely as what did not fit. A ranker only
+	// ranks: scores from 1 down to above 1/2 keep its order and let it fill the budget.
+	units := slices.Clone(c.Passages)
+	for rank, i := range order {
+		units[i].Score = 1 - float32(rank)/float32(2*len(order))
+	}
+	spans, err := selector.Choose(units, selector.Options{MaxTokens: limit})
 	if err != nil {
 		return nil, err
 	}
-	if len(spans) == 0 && best >= 0 {
-		spans = []span.Span{c.cut(units[best].Span, limit)}
+	if len(spans) == 0 && len(order) > 0 {
+		spans = []span.Span{c.cut(units[order[0]].Span, limit)}
 	}
 	k := &Kept{Spans: spans}
 	for _, s := range spans {
@@ -126,9 +134,6 @@ func fill(c *Corpus, scores []float32, limit int) (*Kept, error) {
 	}
 	return k, nil
 }
-
-// lowest is below every score of a ranker.
-const lowest = -1e30
 
 // simpleRanker scores passages without an index.
 type simpleRanker struct {
@@ -214,4 +219,39 @@ func (m oracle) Open(ctx context.Context, c *Corpus) (Keeper, error) {
 		}
 		return kept, nil
 	}), nil
+}
+
+// BaselineNames are the names that Baselines knows; the last ones need an encoder.
+func BaselineNames() []string {
+	return []string{"bm25", "first", "last", "random", "oracle", "minilm", "bm25+minilm"}
+}
+
+// Baselines makes baselines by name. e may be nil if no name needs it.
+func Baselines(names []string, e Encoder, seed uint64) ([]Method, error) {
+	bm25, minilm := BM25(), Embeddings("minilm", e)
+	var out []Method
+	for _, name := range names {
+		if e == nil && strings.HasSuffix(name, "minilm") {
+			return nil, fmt.Errorf("baseline %s needs the weights of a sentence encoder", name)
+		}
+		switch name {
+		case "bm25":
+			out = append(out, Ranked(bm25))
+		case "minilm":
+			out = append(out, Ranked(minilm))
+		case "bm25+minilm":
+			out = append(out, Ranked(Fusion(bm25, minilm)))
+		case "first":
+			out = append(out, First())
+		case "last":
+			out = append(out, Last())
+		case "random":
+			out = append(out, Random(seed))
+		case "oracle":
+			out = append(out, Oracle(seed))
+		default:
+			return nil, fmt.Errorf("there is no baseline %q: give some of %s", name, strings.Join(BaselineNames(), ", "))
+		}
+	}
+	return out, nil
 }

@@ -25,7 +25,7 @@ type Provenance struct {
 	CriticHash string `json:"critic_hash,omitempty"`
 	Backend    string `json:"backend,omitempty"`
 	Threads    int    `json:"threads,omitempty"`
-	CPU        string `json:"cpu,omitempty"`
+	Kernel     string `json:"kernel,omitempty"`
 	Tokenizer  string `json:"tokenizer"`
 	PerSet     int    `json:"per_set"`
 	Seed       uint64 `json:"seed"`

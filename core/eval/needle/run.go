@@ -136,7 +136,7 @@ func (r *Report) Markdown(out io.Writer) error {
 		fmt.Fprintf(w, "    %s\n\n", p.Command)
 	}
 	if p.Critic != "" {
-		fmt.Fprintf(w, "Critic %s, SHA-256 %.12s, backend %s, %d threads, %s. ", p.Critic, p.CriticHash, p.Backend, p.Threads, p.CPU)
+		fmt.Fprintf(w, "Critic %s, SHA-256 %.12s, backend %s, %d threads, %s kernels. ", p.Critic, p.CriticHash, p.Backend, p.Threads, p.Kernel)
 	}
 	fmt.Fprintf(w, "Tokens of %s, seed %d. Evidence recall of %s at %g %% kept, mean over %d depths (worst depth); of %s the share of the text "+
 		"dropped at the method's own threshold. In per cent.\n\n| kind |", p.Tokenizer, p.Seed, r.Method, 100*r.Share, len(r.Depths), Absent)
