@@ -9,7 +9,8 @@ import (
 )
 
 // class is what a rune is to BERT. The tables behind it are frozen in classes.go: they are those the models were trained
-// with, and ids must not change when Go learns a newer Unicode.
+// with (Unicode 8, roughly), and ids must not change when Go learns a newer Unicode. Decomposition and lower case are Go's: they
+// differ from the Rust library's for a few letters that are younger than the vocabularies, and so [UNK] either way.
 type class uint8
 
 const (
@@ -67,7 +68,7 @@ func (w *word) add(r rune, source span.Range, most int) {
 	}
 }
 
-// decompose appends the canonical decomposition of the rune that is s to runes.
+// decompose appends the canonical decomposition of rune r, which s begins with, to runes.
 func decompose(runes []rune, r rune, s string) []rune {
 	const (
 		first, last   = 0xAC00, 0xD7A3 // the Hangul syllables, by lead, vowel and tail
