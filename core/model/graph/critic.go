@@ -26,7 +26,8 @@ type Options struct {
 type Critic struct {
 	cfg    latejoin.Config
 	params *parameters
-	score  *program
+	encode *program // headers
+	judge  *program // windows
 	batch  int
 }
 
@@ -50,23 +51,33 @@ func Open(ckpt *checkpoint.Checkpoint, b compute.Backend, opts *Options) (*Criti
 	if c.params, err = load(ckpt, Shapes(cfg)); err != nil {
 		return nil, err
 	}
-	if c.score, err = newProgram(b, c.params, c.build); err != nil {
+	if c.encode, err = newProgram(b, c.params, c.buildEncode); err == nil {
+		c.judge, err = newProgram(b, c.params, c.buildJudge)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("preparing the critic of %s: %w", ckpt.Name(), err)
 	}
 	return c, nil
 }
 
-// build is the graph of the inputs that run gives it.
-func (c *Critic) build(w Weights, in []*gx.Node) []*gx.Node {
-	v := New(c.cfg).Score(w,
-		Questions{IDs: in[0], Lengths: in[1], Pool: in[2]},
-		Windows{IDs: in[3], Lengths: in[4], Segments: in[5], Units: in[6]})
+// buildEncode takes the ids and lengths of headers and gives their states.
+func (c *Critic) buildEncode(w Weights, in []*gx.Node) []*gx.Node {
+	return []*gx.Node{New(c.cfg).Encode(w, in[0], in[1])}
+}
+
+// buildJudge takes the states, lengths and pool of headers, then the ids, lengths, segments and units of windows.
+func (c *Critic) buildJudge(w Weights, in []*gx.Node) []*gx.Node {
+	m := New(c.cfg)
+	v := m.Judge(w,
+		Questions{States: in[0], Lengths: in[1], Pool: in[2]},
+		Windows{States: m.Encode(w, in[3], in[4]), Lengths: in[4], Segments: in[5], Units: in[6]})
 	return []*gx.Node{v.Tags, v.Relevance, v.Similarity}
 }
 
 // Close gives the memory of the weights and programs back. No call of Score may be under way.
 func (c *Critic) Close() error {
-	c.score.exec.Finalize()
+	c.encode.exec.Finalize()
+	c.judge.exec.Finalize()
 	c.params.free()
 	return nil
 }
@@ -79,20 +90,46 @@ func (c *Critic) Score(ctx context.Context, ws []window.Window) ([]label.Scores,
 	}
 	scores := make([]label.Scores, len(ws))
 	for _, g := range groups {
-		for rows := range batches(g.rows, c.batch) {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			out, err := c.run(g.question, rows)
-			if err != nil {
-				return nil, fmt.Errorf("scoring windows: %w", err)
-			}
-			for i, r := range rows {
-				scores[r.index] = out.scores(i, r)
-			}
+		if err := c.scoreGroup(ctx, g, scores); err != nil {
+			return nil, err
 		}
 	}
 	return scores, nil
+}
+
+// scoreGroup fills the scores of the windows of one header.
+func (c *Critic) scoreGroup(ctx context.Context, g *group, scores []label.Scores) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := c.ask(g.question); err != nil {
+		return fmt.Errorf("encoding a header: %w", err)
+	}
+	defer g.question.free()
+	for rows := range batches(g.rows, c.batch) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		out, err := c.run(g.question, rows)
+		if err != nil {
+			return fmt.Errorf("scoring window %d: %w", rows[0].index, err)
+		}
+		for i, r := range rows {
+			scores[r.index] = out.scores(i, r)
+		}
+	}
+	return nil
+}
+
+// ask encodes a header. Its states stay on the backend.
+func (c *Critic) ask(q *question) error {
+	tokens := padded(len(q.ids), headerStep, c.cfg.Encoder.Positions)
+	q.lengths, q.padded = []int32{int32(len(q.ids))}, [][]bool{pad(q.pool, tokens)}
+	out, err := c.encode.run([][]int32{pad(q.ids, tokens)}, q.lengths)
+	if err == nil {
+		q.states = out[0]
+	}
+	return err
 }
 
 // logits are the results of one run.
@@ -103,7 +140,7 @@ type logits struct {
 	tokens     int
 }
 
-// run judges rows of one header, padded to the first and longest.
+// run judges rows of a question that was asked, padded to the first and longest.
 func (c *Critic) run(q *question, rows []*row) (*logits, error) {
 	tokens := padded(len(rows[0].ids), windowStep, c.cfg.Encoder.Positions)
 	ids, segments := make([][]int32, len(rows)), make([][]int32, len(rows))
@@ -112,9 +149,7 @@ func (c *Critic) run(q *question, rows []*row) (*logits, error) {
 		ids[i], segments[i] = pad(r.ids, tokens), pad(r.segments, tokens)
 		lengths[i], units[i] = int32(len(r.ids)), r.unit
 	}
-	headerTokens := padded(len(q.ids), headerStep, c.cfg.Encoder.Positions)
-	out, err := c.score.run([][]int32{pad(q.ids, headerTokens)}, []int32{int32(len(q.ids))}, [][]bool{pad(q.pool, headerTokens)},
-		ids, lengths, segments, units)
+	out, err := c.judge.run(q.states, q.lengths, q.padded, ids, lengths, segments, units)
 	if err != nil {
 		return nil, err
 	}

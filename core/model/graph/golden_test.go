@@ -81,6 +81,10 @@ func TestGoldens(t *testing.T) {
 				t.Fatal(err)
 			}
 			q, r := groups[0].question, groups[0].rows[0]
+			if err := c.ask(q); err != nil {
+				t.Fatal(err)
+			}
+			defer q.free()
 			for p, m := range g.Match {
 				if r.segments[p] != m {
 					t.Errorf("case %d: token %d is segment %d, want %d", i, p, r.segments[p], m)

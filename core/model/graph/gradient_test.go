@@ -23,9 +23,10 @@ func TestGradient(t *testing.T) {
 		t.Fatal(err)
 	}
 	loss := func(w Weights, in []*gx.Node) *gx.Node {
-		v := New(cfg).Score(w,
-			Questions{IDs: in[0], Lengths: in[1], Pool: in[2]},
-			Windows{IDs: in[3], Lengths: in[4], Segments: in[5], Units: in[6]})
+		m := New(cfg)
+		v := m.Judge(w,
+			Questions{States: m.Encode(w, in[0], in[1]), Lengths: in[1], Pool: in[2]},
+			Windows{States: m.Encode(w, in[3], in[4]), Lengths: in[4], Segments: in[5], Units: in[6]})
 		inside := gx.ConvertDType(Mask(in[4], in[3].Shape().Dimensions[1]), v.Tags.DType())
 		tags := gx.Mul(gx.Mul(v.Tags, gx.InsertAxes(inside, -1)), gx.ConvertDType(in[7], v.Tags.DType()))
 		return gx.Add(gx.ReduceAllSum(tags), gx.ReduceAllSum(gx.Tanh(v.Relevance)))

@@ -31,17 +31,17 @@ func New(cfg latejoin.Config) LateJoin {
 	}
 }
 
-// Questions is a batch of header rows, or one row for a whole batch of windows. Rows are padded at their right end.
+// Questions is a batch of header rows, or one row for a whole batch of windows.
 type Questions struct {
-	IDs     *gx.Node // int32 [batch or 1, tokens]
-	Lengths *gx.Node // int32 [batch or 1]
+	States  *gx.Node // [batch or 1, tokens, hidden], of Encode
+	Lengths *gx.Node // int32 [batch or 1]: tokens without the padding
 	Pool    *gx.Node // bool [batch or 1, tokens]: the positions that stand for the question, at least one in a row
 }
 
-// Windows is a batch of window rows, padded at their right end.
+// Windows is a batch of window rows.
 type Windows struct {
-	IDs      *gx.Node // int32 [batch, tokens]
-	Lengths  *gx.Node // int32 [batch]
+	States   *gx.Node // [batch, tokens, hidden], of Encode
+	Lengths  *gx.Node // int32 [batch]: tokens without the padding
 	Segments *gx.Node // int32 [batch, tokens]: rows of segment.weight, 2 for a token that the header has too, else 1
 	Units    *gx.Node // int32 [batch]: rows of unit.weight
 }
@@ -53,26 +53,22 @@ type Verdict struct {
 	Similarity *gx.Node // [batch, tokens]: cosine with the pooled question, undefined at the padding
 }
 
-// Score encodes questions and windows and judges the windows. A verdict depends on nothing but its window and question.
-func (m LateJoin) Score(w Weights, q Questions, c Windows) Verdict {
-	return m.Judge(w, q, m.Encode(w, q.IDs, q.Lengths), c, m.Encode(w, c.IDs, c.Lengths))
-}
-
-// Encode gives the states of headers or of windows: int32 ids [batch, tokens] and lengths [batch] to [batch, tokens,
-// hidden]. The states of a window do not depend on the question.
+// Encode gives the states of headers or of windows: int32 ids [batch, tokens], rows padded at their right end, and lengths
+// [batch] to [batch, tokens, hidden]. The states of a window do not depend on the question.
 func (m LateJoin) Encode(w Weights, ids, lengths *gx.Node) *gx.Node {
 	return m.Encoder(w, "encoder.", m.EncoderLayers, ids, nil, lengths)
 }
 
-// Judge joins questions and windows, given their states.
-func (m LateJoin) Judge(w Weights, q Questions, asked *gx.Node, c Windows, read *gx.Node) Verdict {
-	batch, headerTokens, tokens := read.Shape().Dimensions[0], asked.Shape().Dimensions[1], read.Shape().Dimensions[1]
+// Judge joins questions and windows. A verdict depends on nothing but its window and question.
+func (m LateJoin) Judge(w Weights, q Questions, c Windows) Verdict {
+	batch, tokens := c.States.Shape().Dimensions[0], c.States.Shape().Dimensions[1]
+	headerTokens := q.States.Shape().Dimensions[1]
 	mask := Mask(c.Lengths, tokens)
-	similarity := Similarity(w, asked, q.Pool, read)
+	similarity := Similarity(w, q, c)
 
-	header := gx.Add(repeat(asked, batch), gx.InsertAxes(w.embed("unit.weight", c.Units), 1))
+	header := gx.Add(repeat(q.States, batch), gx.InsertAxes(w.embed("unit.weight", c.Units), 1))
 	header = gx.Add(header, gx.InsertAxes(gx.Slice(w.node("segment.weight"), gx.AxisElem(0)), 0))
-	context := gx.Add(read, w.embed("segment.weight", c.Segments))
+	context := gx.Add(c.States, w.embed("segment.weight", c.Segments))
 	context = gx.Add(context, gx.Einsum("bt,h->bth", similarity, w.node("similarity.weight")))
 
 	x := w.layerNorm("norm", gx.Concatenate([]*gx.Node{header, context}, 1), m.Epsilon)
@@ -89,13 +85,12 @@ func (m LateJoin) Judge(w Weights, q Questions, asked *gx.Node, c Windows, read 
 	}
 }
 
-// Similarity is the cosine of each state of a window, read [batch, tokens, hidden], with the pooled states of its
-// question, asked [batch or 1, header tokens, hidden] where pool says so: [batch, tokens].
-func Similarity(w Weights, asked, pool, read *gx.Node) *gx.Node {
-	logits := gx.Einsum("bth,h->bt", asked, w.node("pool.weight"))
-	share := gx.Softmax(gx.Add(logits, masked(pool, logits.DType())), -1)
-	question := repeat(gx.Einsum("bt,bth->bh", share, asked), read.Shape().Dimensions[0])
-	return gx.Einsum("bth,bh->bt", toUnit(read), toUnit(question))
+// Similarity is the cosine of each state of a window with the pooled states of its question: [batch, tokens].
+func Similarity(w Weights, q Questions, c Windows) *gx.Node {
+	logits := gx.Einsum("bth,h->bt", q.States, w.node("pool.weight"))
+	share := gx.Softmax(gx.Add(logits, masked(q.Pool, logits.DType())), -1)
+	question := repeat(gx.Einsum("bt,bth->bh", share, q.States), c.States.Shape().Dimensions[0])
+	return gx.Einsum("bth,bh->bt", toUnit(c.States), toUnit(question))
 }
 
 // toUnit scales vectors along the last axis to length one.

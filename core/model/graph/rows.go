@@ -8,6 +8,8 @@ import (
 	"math/bits"
 	"slices"
 
+	"github.com/gomlx/gomlx/core/tensors"
+
 	"github.com/cprs-go/cprs/core/critic"
 	"github.com/cprs-go/cprs/core/prompt"
 	"github.com/cprs-go/cprs/core/window"
@@ -30,7 +32,14 @@ type question struct {
 	ids   []int32
 	pool  []bool
 	match map[int32]bool // the ids that count as a match in a window
+
+	states  *tensors.Tensor // on the backend, once asked
+	lengths []int32
+	padded  [][]bool // pool
 }
+
+// free gives the memory of the states back.
+func (q *question) free() { _ = q.states.FinalizeAll() }
 
 // row is a window as the graph takes it.
 type row struct {
