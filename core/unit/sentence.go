@@ -68,7 +68,7 @@ func (s *sentenceScanner) next() int {
 		var at int
 		var ends bool
 		if c < utf8.RuneSelf {
-			at, ends = s.stop(i, rune(c), 1)
+			at, ends = s.stop(i, rune(c))
 		} else {
 			if i+1 == len(text) || stopPrefix[c]>>(text[i+1]&63)&1 == 0 {
 				i++
@@ -77,7 +77,7 @@ func (s *sentenceScanner) next() int {
 			r, w := utf8.DecodeRuneInString(text[i:])
 			switch {
 			case isStop(r) || isMoreStop(r):
-				at, ends = s.stop(i, r, w)
+				at, ends = s.stop(i, r)
 			case isThai(r):
 				at, ends = s.thai(i)
 			default:
@@ -93,14 +93,14 @@ func (s *sentenceScanner) next() int {
 }
 
 // stop looks at the mark r at i. It returns where the next sentence starts, or where to look on.
-func (s *sentenceScanner) stop(i int, r rune, w int) (at int, ends bool) {
+func (s *sentenceScanner) stop(i int, r rune) (at int, ends bool) {
 	text := s.text[:s.end]
-	if r == ';' { // the Greek question mark
-		if before, _ := utf8.DecodeLastRuneInString(text[:i]); !unicode.Is(unicode.Greek, before) {
-			return i + 1, false
-		}
+	j, hard := i+1, true
+	if r != ';' {
+		j, hard = moreStops(text, i)
+	} else if before, _ := utf8.DecodeLastRuneInString(text[:i]); !unicode.Is(unicode.Greek, before) {
+		return j, false // ; asks in Greek only
 	}
-	j, hard := moreStops(text, i)
 	k := closers(text, j)
 	if k == i+1 && r == '.' {
 		k = s.noteEnd(k)
@@ -131,8 +131,8 @@ func moreStops(text string, i int) (end int, hard bool) {
 	for i < len(text) {
 		r, w := utf8.DecodeRuneInString(text[i:])
 		switch {
-		case isMoreStop(r) || r == ';':
-			hard = hard || isStop(r) || r == ';'
+		case isMoreStop(r):
+			hard = hard || isStop(r)
 			i += w
 		case r == ' ' && i+1 < len(text) && text[i+1] == '.' && (i+2 == len(text) || text[i+2] == ' ' || text[i+2] == '.'):
 			i += 2
@@ -160,9 +160,11 @@ func closers(text string, i int) int {
 			continue
 		}
 		r, w := utf8.DecodeRuneInString(text[i:])
-		// German and Danish close with the marks that others open with.
-		if !isCloser(r) && !(isOpener(r) && skipSpace(text, i+w, min(i+w+1, len(text))) > i+w) {
-			return i
+		if !isCloser(r) {
+			// German and Danish close with the marks that others open with.
+			if next, _ := utf8.DecodeRuneInString(text[i+w:]); !isOpener(r) || !isSpace(next) {
+				return i
+			}
 		}
 		i += w
 	}
