@@ -1,6 +1,6 @@
 // Package backend opens what GoMLX graphs run on.
 //
-// "go" is pure Go, always there and the default. "xla:…" is XLA through a PJRT plug-in; it needs a program that was built with
+// "go" is pure Go, there on every 64-bit system and the default. "xla:…" is XLA through a PJRT plug-in; it needs a program that was built with
 // cgo and the tag xla and that imports core/backend/xla. Nothing is ever downloaded. The package stands below core/model
 // and knows no model.
 package backend
@@ -11,18 +11,17 @@ import (
 	"strings"
 
 	"github.com/gomlx/compute"
-	"github.com/gomlx/compute/gobackend"
 )
 
-// Go is the name of the default backend.
-const Go = gobackend.BackendName
+// The kinds of backends, as GoMLX registers them. Go is the default.
+const (
+	Go  = "go"
+	xla = "xla"
+)
 
 // goConfig has the operations of a graph run one after the other, each on all cores. Run side by side, as is the default, each
 // holds a worker of the pool while it waits for others, and a graph with many independent products stalls for ever.
 const goConfig = "ops_sequential"
-
-// xla is the name under which go-xla registers itself.
-const xla = "xla"
 
 // ErrUnknown is wrapped by errors about a name that no program opens.
 var ErrUnknown = errors.New("unknown backend")
@@ -39,11 +38,18 @@ func Open(name string) (compute.Backend, error) {
 	kind, config, _ := strings.Cut(name, ":")
 	switch {
 	case name == "" || name == Go:
-		return create(Go, goConfig)
+		return openGo()
 	case kind == xla && config != "":
 		return openXLA(config)
 	}
 	return nil, fmt.Errorf("opening backend %q: %w: want go, xla:cpu, xla:cuda or xla:PLUGIN-PATH", name, ErrUnknown)
+}
+
+func openGo() (compute.Backend, error) {
+	if !registered(Go) {
+		return nil, fmt.Errorf("opening backend go: %w: it needs a 64-bit processor", ErrUnavailable)
+	}
+	return create(Go, goConfig)
 }
 
 func openXLA(config string) (compute.Backend, error) {
@@ -53,9 +59,8 @@ func openXLA(config string) (compute.Backend, error) {
 	}
 	b, err := create(xla, config)
 	if err != nil {
-		return nil, fmt.Errorf("opening backend xla:%s: %w: put a plug-in file pjrt_c_api_NAME_plugin.so into a folder of "+
-			"PJRT_PLUGIN_LIBRARY_PATH or give its absolute path (core/backend/xla/install-cpu-plugin.sh fetches one for CPUs): %w",
-			config, ErrUnavailable, err)
+		return nil, fmt.Errorf("opening backend xla:%s: %w: %w; a plug-in is a file pjrt_c_api_NAME_plugin.so in a folder of "+
+			"PJRT_PLUGIN_LIBRARY_PATH (core/backend/xla/install-cpu-plugin.sh fetches one for CPUs)", config, ErrUnavailable, err)
 	}
 	return b, nil
 }

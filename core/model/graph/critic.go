@@ -123,9 +123,7 @@ func (c *Critic) scoreGroup(ctx context.Context, g *group, scores []label.Scores
 
 // ask encodes a header. Its states stay on the backend.
 func (c *Critic) ask(q *question) error {
-	tokens := padded(len(q.ids), headerStep, c.cfg.Encoder.Positions)
-	q.lengths, q.padded = []int32{int32(len(q.ids))}, [][]bool{pad(q.pool, tokens)}
-	out, err := c.encode.run([][]int32{pad(q.ids, tokens)}, q.lengths)
+	out, err := c.encode.run(q.ids, q.lengths)
 	if err == nil {
 		q.states = out[0]
 	}
@@ -149,7 +147,7 @@ func (c *Critic) run(q *question, rows []*row) (*logits, error) {
 		ids[i], segments[i] = pad(r.ids, tokens), pad(r.segments, tokens)
 		lengths[i], units[i] = int32(len(r.ids)), r.unit
 	}
-	out, err := c.judge.run(q.states, q.lengths, q.padded, ids, lengths, segments, units)
+	out, err := c.judge.run(q.states, q.lengths, q.pool, ids, lengths, segments, units)
 	if err != nil {
 		return nil, err
 	}

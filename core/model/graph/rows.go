@@ -27,15 +27,13 @@ type group struct {
 	rows     []*row // the longest first
 }
 
-// question is a header as the graph takes it.
+// question is a header as the graph takes it: a batch of one row.
 type question struct {
-	ids   []int32
-	pool  []bool
-	match map[int32]bool // the ids that count as a match in a window
-
-	states  *tensors.Tensor // on the backend, once asked
+	ids     [][]int32
 	lengths []int32
-	padded  [][]bool // pool
+	pool    [][]bool
+	match   map[int32]bool  // the ids that count as a match in a window
+	states  *tensors.Tensor // on the backend, once asked
 }
 
 // free gives the memory of the states back.
@@ -86,7 +84,13 @@ func (c *Critic) question(h *prompt.Header) (*question, error) {
 	case len(h.Pool) != len(h.IDs) || !slices.Contains(h.Pool, true):
 		return nil, errors.New("no position stands for the question")
 	}
-	q := &question{ids: h.IDs, pool: h.Pool, match: map[int32]bool{}}
+	tokens := padded(len(h.IDs), headerStep, c.cfg.Encoder.Positions)
+	q := &question{
+		ids:     [][]int32{pad(h.IDs, tokens)},
+		lengths: []int32{int32(len(h.IDs))},
+		pool:    [][]bool{pad(h.Pool, tokens)},
+		match:   map[int32]bool{},
+	}
 	for _, id := range h.IDs[1:max(1, len(h.IDs)-1)] { // the first and last frame every row
 		q.match[id] = !slices.Contains(c.cfg.MatchStop, id)
 	}
