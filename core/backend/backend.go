@@ -1,8 +1,8 @@
 // Package backend opens what GoMLX graphs run on.
 //
-// "go" is pure Go, there on every 64-bit system and the default. "xla:…" is XLA through a PJRT plug-in; it needs a program that was built with
-// cgo and the tag xla and that imports core/backend/xla. Nothing is ever downloaded. The package stands below core/model
-// and knows no model.
+// "go" is pure Go, there on every 64-bit system and the default. "xla:…" is XLA through a PJRT plug-in; it needs a
+// program that was built with cgo and the tag xla and that imports core/backend/xla. Nothing is ever downloaded. The
+// package stands below core/model and knows no model.
 package backend
 
 import (
