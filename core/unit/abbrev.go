@@ -13,7 +13,7 @@ const (
 	notShort    use = iota
 	before          // anything follows: a title, "e.g."
 	beforeCount     // a number or letter follows: "No. 5", "Fig. S1"; else the stop ends the sentence
-	either          // the stop may end the sentence too: "Inc.", "etc."
+	either          // the stop may end the sentence too: "Inc.", "p.m."
 )
 
 // abbreviations holds them without the last stop. One that is written small also stands for the form with a capital. Words that stand before
