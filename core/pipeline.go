@@ -31,8 +31,11 @@ func NewPipeline(opt PipelineOptions) *Pipeline { return &Pipeline{opt} }
 // Compress implements Compressor.
 func (p *Pipeline) Compress(ctx context.Context, req Request) (*Result, error) {
 	began := time.Now()
-	if err := check(&req); err != nil {
+	if err := Check(&req); err != nil {
 		return nil, err
+	}
+	if len(req.Documents) == 0 {
+		return nil, &Error{Code: CodeInvalidArgument, Message: "there is no document", Hint: "name a file, or send at least one document"}
 	}
 	pins, err := compilePins(&req)
 	if err != nil {
@@ -103,8 +106,9 @@ func (r *run) compress(ctx context.Context) error {
 	return r.choose()
 }
 
-// check refuses requests that contradict themselves.
-func check(req *Request) error {
+// Check refuses a request that contradicts itself, before its documents are read: all but their presence is checked.
+// Compress checks the same.
+func Check(req *Request) error {
 	bad := func(message, hint string, args ...any) error {
 		return &Error{Code: CodeInvalidArgument, Message: fmt.Sprintf(message, args...), Hint: hint}
 	}
@@ -112,8 +116,6 @@ func check(req *Request) error {
 	switch {
 	case strings.TrimSpace(req.Instruction) == "" && strings.TrimSpace(req.Query) == "":
 		return bad("the instruction is empty", "say in plain words what to keep, for example \"the clauses about termination\"")
-	case len(req.Documents) == 0:
-		return bad("there is no document", "name a file, or send at least one document")
 	case b.MaxTokens < 0:
 		return bad("max_tokens is %d", "give a positive number of tokens, or none for no bound", b.MaxTokens)
 	case !(b.Ratio >= 0 && b.Ratio <= 1):

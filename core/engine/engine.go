@@ -94,9 +94,7 @@ func (e *Engine) open(o Options) error {
 	if err != nil {
 		return err
 	}
-	if ckpt != nil {
-		defer ckpt.Close()
-	}
+	defer ckpt.Close()
 	layout, err := m.Layout(tok)
 	if err != nil {
 		return err
@@ -115,11 +113,15 @@ func (e *Engine) open(o Options) error {
 	return nil
 }
 
-// load reads the critic in dir, or the embedded one. The checkpoint, nil for the embedded one, is the caller's to close.
+// load reads the critic in dir, or the embedded one. The checkpoint is the caller's to close.
 func load(dir string) (*latejoin.Model, *wordpiece.Tokenizer, *checkpoint.Checkpoint, error) {
 	if dir == "" {
 		m, tok, err := embedded.Load()
-		return m, tok, nil, err
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		ckpt, err := embedded.Checkpoint()
+		return m, tok, ckpt, err
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "tokenizer.json"))
 	if err != nil {
@@ -142,10 +144,6 @@ func load(dir string) (*latejoin.Model, *wordpiece.Tokenizer, *checkpoint.Checkp
 
 // graph is the critic of ckpt on a GoMLX backend.
 func (e *Engine) graph(name string, ckpt *checkpoint.Checkpoint) (critic.Critic, error) {
-	if ckpt == nil {
-		return nil, &core.Error{Code: core.CodeInvalidArgument, Message: fmt.Sprintf("the embedded critic does not run on %s: its weights are int8", name),
-			Hint: "give a critic in f16 or f32 with --critic DIR, or leave --backend out"}
-	}
 	b, err := backend.Open(name)
 	if err != nil {
 		return nil, &core.Error{Code: core.CodeInvalidArgument, Message: fmt.Sprintf("the backend %q cannot be opened", name), Hint: "leave --backend out for pure Go", Err: err}

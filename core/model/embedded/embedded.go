@@ -36,6 +36,11 @@ func Load() (*latejoin.Model, *wordpiece.Tokenizer, error) {
 	return l.model, l.tok, l.err
 }
 
+// Checkpoint is the critic's configuration and int8 weights as a checkpoint, for whoever inspects them or runs them elsewhere.
+func Checkpoint() (*checkpoint.Checkpoint, error) {
+	return checkpoint.FromBytes("the embedded critic", config, weights)
+}
+
 type critic struct {
 	model *latejoin.Model
 	tok   *wordpiece.Tokenizer

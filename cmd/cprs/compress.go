@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/cprs-go/cprs/cmd/cprs/internal/report"
+	"github.com/cprs-go/cprs/core"
+	"github.com/cprs-go/cprs/core/engine"
+	"github.com/cprs-go/cprs/core/source"
+	"github.com/cprs-go/cprs/core/tokenizer"
+	"github.com/cprs-go/cprs/core/wire"
+)
+
+// compressFlags are the flags of cprs compress.
+type compressFlags struct {
+	req       core.Request
+	unit, gap string
+	pins      []string
+	format    string
+	output    string
+	hidden    bool
+	quiet     bool
+	verbose   bool
+	engine    engine.Options
+}
+
+func newCompressCommand() *cobra.Command {
+	var f compressFlags
+	cmd := &cobra.Command{
+		Use:   "compress -i INSTRUCTION [FILE|FOLDER|GLOB|-]...",
+		Short: "Keep what the instruction asks for of files, folders or standard input",
+		Long: `Keep what the instruction asks for of files, folders or standard input.
+
+Without a bound the critic's own threshold decides. --max-tokens or --ratio fills the bound with the best units; with --threshold
+too, only units that reach it are kept. Folders are read with their .gitignore; a glob may hold **; FILE:10-20 means lines.
+
+Exit status: 0 done, 1 fault, 2 wrong use, 3 nothing relevant, 130 interrupted.`,
+		Example: `  cprs compress -i "What does the contract say about termination?" contract.txt
+  cprs compress -i "why did the job fail?" --max-tokens 400 --pin @errors build.log
+  cprs compress -i "error handling" --ratio 0.1 'src/**/*.go'
+  cprs compress -i "rent increases" --explain --format html -o lease.html lease.txt
+  git log -p | cprs compress -i "changes of the retry policy" --unit line -`,
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
+	}
+	fs := cmd.Flags()
+	fs.StringVarP(&f.req.Instruction, "instruction", "i", "", "what to keep, in plain words")
+	fs.StringVarP(&f.req.Query, "query", "q", "", "the question that the kept text must answer")
+	fs.StringVar(&f.unit, "unit", "auto", "grain of what is kept: auto, phrase, sentence, line or paragraph")
+	fs.IntVar(&f.req.Budget.MaxTokens, "max-tokens", 0, "most tokens of the result; never exceeded")
+	fs.Float64Var(&f.req.Budget.Ratio, "ratio", 0, "the same as a share of the input, in (0,1]")
+	fs.Float64Var(&f.req.Budget.Threshold, "threshold", 0, "least score of what is kept, in [0,1]")
+	fs.StringArrayVar(&f.pins, "pin", nil, "regular expression, or @errors, @numbers, @headings: matching text is never dropped")
+	fs.BoolVar(&f.req.Explain, "explain", false, "show every unit with its score, kept or not")
+	fs.StringVar(&f.format, "format", "text", "text, json or html")
+	fs.StringVar(&f.gap, "gap", "ellipsis", "mark where text was left out: ellipsis, lines or none")
+	fs.BoolVar(&f.req.NoLabels, "no-labels", false, "do not keep the heading or speaker that a kept part belongs to")
+	fs.StringVarP(&f.output, "output", "o", "", "file to write; default: standard output")
+	fs.BoolVar(&f.hidden, "hidden", false, "also read hidden files of folders")
+	fs.BoolVar(&f.quiet, "quiet", false, "no summary on a terminal")
+	fs.BoolVarP(&f.verbose, "verbose", "v", false, "a summary even without a terminal")
+	engineFlags(cmd, &f.engine)
+	completeNames(cmd)
+	return cmd
+}
+
+// engineFlags are the flags of all commands that open a critic.
+func engineFlags(cmd *cobra.Command, o *engine.Options) {
+	fs := cmd.Flags()
+	fs.StringVar(&o.CriticDir, "critic", "", "folder of a critic; default: the embedded one")
+	fs.StringVar(&o.Backend, "backend", "go", "go, xla:cpu or xla:cuda")
+	fs.IntVar(&o.Workers, "workers", 0, "most goroutines that compute at a time; default: one per processor")
+}
+
+func completeNames(cmd *cobra.Command) {
+	for flag, names := range completions {
+		if cmd.Flags().Lookup(flag) != nil {
+			cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
+		}
+	}
+}
+
+func (f *compressFlags) run(cmd *cobra.Command, args []string) (err error) {
+	if err := f.parse(cmd, &args); err != nil {
+		return err
+	}
+	ctx, stderr := cmd.Context(), cmd.ErrOrStderr()
+	docs, skipped, err := source.Files(ctx, args, cmd.InOrStdin(), &source.Options{Hidden: f.hidden})
+	for _, s := range skipped {
+		warn(stderr, "%s was skipped: %s", s.Path, s.Reason)
+	}
+	if err != nil {
+		return err
+	}
+	f.req.Documents = docs
+	e, err := engine.Open(ctx, &f.engine)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, e.Close()) }()
+	res, err := f.compress(ctx, e, stderr)
+	if err != nil {
+		return err
+	}
+	warnings(stderr, res)
+	if err := f.write(cmd.OutOrStdout(), e, res); err != nil {
+		return err
+	}
+	if f.verbose || isTerminal(stderr) && !f.quiet {
+		fmt.Fprintln(stderr, summary(res))
+	}
+	if res.Status == core.NothingRelevant {
+		return errNothingRelevant
+	}
+	return nil
+}
+
+// parse turns names into values and refuses what makes no sense before anything is read.
+func (f *compressFlags) parse(cmd *cobra.Command, args *[]string) (err error) {
+	if f.req.Unit, err = wire.ParseUnit(f.unit); err != nil {
+		return err
+	}
+	if f.req.Gap, err = wire.ParseGap(f.gap); err != nil {
+		return err
+	}
+	for _, s := range f.pins {
+		pin, err := wire.ParsePin(s)
+		if err != nil {
+			return err
+		}
+		f.req.Pins = append(f.req.Pins, pin)
+	}
+	switch f.format {
+	case "html":
+		f.req.Explain = true
+	case "text", "json":
+	default:
+		return invalid(fmt.Errorf("there is no format %q", f.format), "give text, json or html")
+	}
+	for _, name := range []string{"max-tokens", "ratio"} {
+		if cmd.Flags().Changed(name) && (f.req.Budget.MaxTokens == 0 && f.req.Budget.Ratio == 0) {
+			return invalid(fmt.Errorf("--%s is 0", name), "give a number above 0, or leave it out for no bound")
+		}
+	}
+	if len(*args) == 0 {
+		if isTerminal(cmd.InOrStdin()) {
+			return invalid(errors.New("there is nothing to read"), "name a file or a folder, or pipe text into cprs")
+		}
+		*args = []string{"-"}
+	}
+	return core.Check(&f.req)
+}
+
+func (f *compressFlags) compress(ctx context.Context, e *engine.Engine, stderr io.Writer) (*core.Result, error) {
+	show, done := progressOn(stderr)
+	defer done()
+	f.req.Progress = show
+	return e.Compress(ctx, f.req)
+}
+
+// write renders res to w, or to the file that the flags name.
+func (f *compressFlags) write(w io.Writer, e *engine.Engine, res *core.Result) (err error) {
+	width := 120
+	if isTerminal(w) {
+		if n, _, err := term.GetSize(int(w.(*os.File).Fd())); err == nil {
+			width = n
+		}
+	}
+	if f.output != "" {
+		file, err := os.Create(f.output)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, file.Close()) }()
+		w = file
+	}
+	switch {
+	case f.format == "json":
+		return wire.Write(w, wire.NewResult(nil, f.req.Documents, res))
+	case f.format == "html":
+		return report.Page(w, &f.req, res, func(s string) int { return tokenizer.Count(e.Tokenizer(), s) })
+	case f.req.Explain:
+		return report.Table(w, f.req.Documents, res, width)
+	case res.Text == "":
+		return nil
+	}
+	_, err = io.WriteString(w, res.Text)
+	if err == nil && res.Text[len(res.Text)-1] != '\n' {
+		_, err = io.WriteString(w, "\n")
+	}
+	return err
+}

@@ -1,0 +1,47 @@
+// Command cprs keeps what an instruction asks for of documents, logs and chats: verbatim, with offsets, inside a token
+// budget.
+//
+// One file a command; each wires packages and holds no logic. Data goes to stdout, everything said to people to stderr.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() { os.Exit(run()) }
+
+// run is main with the exit status as its result.
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return exitStatus(newRootCommand().ExecuteContext(ctx))
+}
+
+func newRootCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "cprs",
+		Short: "Keep what an instruction asks for, drop the rest",
+		Long: `cprs reads an instruction in plain words and a pile of text, and hands on the parts of the text that the instruction asks
+for: verbatim, with byte offsets and scores, inside a token budget. The model is inside the program.`,
+		Example: `  cprs compress -i "What does the contract say about termination?" contract.txt
+  cprs compress -i "why did the job fail?" --max-tokens 400 build.log`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	cmd.AddGroup(&cobra.Group{ID: "work", Title: "Compress:"}, &cobra.Group{ID: "measure", Title: "Measure and inspect:"})
+	for _, c := range []*cobra.Command{newCompressCommand(), newBatchCommand()} {
+		c.GroupID = "work"
+		cmd.AddCommand(c)
+	}
+	for _, c := range []*cobra.Command{newBenchCommand(), newEvalCommand(), newModelCommand(), newVersionCommand()} {
+		c.GroupID = "measure"
+		cmd.AddCommand(c)
+	}
+	return cmd
+}
