@@ -34,6 +34,13 @@ func TestGapLabels(t *testing.T) {
 	}
 }
 
+func TestGapLabelsCoverPartsThatFollowEachOther(t *testing.T) {
+	res := compress(t, core.Request{Instruction: "cats welcome are", Unit: core.UnitSentence, Budget: core.Budget{Threshold: 0.6}, Gap: core.GapLabels, Documents: []core.Document{lease}})
+	if want := "[lease:9-10]\n## Pets\nCats are welcome."; res.Text != want {
+		t.Errorf("got %q, want %q", res.Text, want)
+	}
+}
+
 func TestGapLabelsFitTheBudget(t *testing.T) {
 	docs := []core.Document{{ID: "a", Text: strings.Repeat("Cats sleep.\nDogs bark.\n", 30)}, {Text: "Cats."}, {Text: " \n"}, {}}
 	for n := 1; n <= 250; n++ {

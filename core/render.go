@@ -17,12 +17,12 @@ func (r *run) render() string {
 		text := r.req.Documents[s.Doc].Text
 		switch {
 		case i > 0 && r.res.Spans[i-1].Doc == s.Doc:
-			b.WriteString(r.mark(text[r.res.Spans[i-1].End:s.Start], r.res.Spans[i-1], s, lines))
+			b.WriteString(r.mark(i, lines))
 		case i > 0:
 			b.WriteString("\n\n")
-			b.WriteString(r.docLine(s.Doc, lines.of(s)))
+			b.WriteString(r.docLine(s.Doc, r.lines(i, lines)))
 		default:
-			b.WriteString(r.docLine(s.Doc, lines.of(s)))
+			b.WriteString(r.docLine(s.Doc, r.lines(i, lines)))
 		}
 		b.WriteString(text[s.Start:s.End])
 	}
@@ -72,8 +72,32 @@ func (r *run) docLine(doc int, lines LineRange) string {
 	return "[" + name + "]\n"
 }
 
-// mark stands for the text left between the kept parts a and b: on a line of its own if that text has a line end.
-func (r *run) mark(left string, a, b Span, lines *lineCounter) string {
+// lines is what a label above the kept part i says: the lines from there to the next label.
+func (r *run) lines(i int, lines *lineCounter) LineRange {
+	if r.req.Gap != GapLabels {
+		return LineRange{}
+	}
+	s := r.res.Spans[i]
+	for i++; i < len(r.res.Spans) && r.res.Spans[i].Doc == s.Doc && !r.labelled(r.left(i)); i++ {
+		s.End = r.res.Spans[i].End
+	}
+	return lines.of(s)
+}
+
+// left is the text between the kept part i and the one before it, in the same document.
+func (r *run) left(i int) string {
+	b := r.res.Spans[i]
+	return r.req.Documents[b.Doc].Text[r.res.Spans[i-1].End:b.Start]
+}
+
+// labelled reports whether the part behind what is left out gets a label.
+func (r *run) labelled(left string) bool {
+	return r.req.Gap == GapLabels && strings.Contains(left, "\n") && strings.TrimSpace(left) != ""
+}
+
+// mark stands for the text left out before the kept part i: on a line of its own if that text has a line end.
+func (r *run) mark(i int, lines *lineCounter) string {
+	a, b, left := r.res.Spans[i-1], r.res.Spans[i], r.left(i)
 	sep := " "
 	if strings.Contains(left, "\n") {
 		sep = "\n"
@@ -87,8 +111,8 @@ func (r *run) mark(left string, a, b Span, lines *lineCounter) string {
 		if first+1 <= last-1 {
 			return fmt.Sprintf("\n[lines %d-%d left out]\n", first+1, last-1)
 		}
-	case r.req.Gap == GapLabels && sep == "\n":
-		return "\n[…:" + lines.of(b).String() + "]\n"
+	case r.labelled(left):
+		return "\n[…:" + r.lines(i, lines).String() + "]\n"
 	}
 	return sep + "[…]" + sep
 }
