@@ -40,7 +40,7 @@ type level struct {
 }
 
 // current is the level in use.
-var current = levels()[0]
+var current = portable
 
 // Level returns the name of the level in use: "avx512-vnni", "avx2" or "portable".
 func Level() string { return current.name }

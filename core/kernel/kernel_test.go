@@ -26,6 +26,55 @@ func TestSetLevelRefusesUnknown(t *testing.T) {
 	}
 }
 
+// TestVectorLevelsGiveTheSameBits needs a CPU, or an emulator, with AVX-512; asm/emulate.sh has one.
+func TestVectorLevelsGiveTheSameBits(t *testing.T) {
+	if len(Levels()) < 3 {
+		t.Skip("this CPU has one vector level")
+	}
+	was := Level()
+	defer func() { _ = SetLevel(was) }()
+	results := func(level string, rows, heads, dim, ffn int) []float32 {
+		if err := SetLevel(level); err != nil {
+			t.Fatal(err)
+		}
+		h := heads * dim
+		var all []float32
+		for _, kind := range kinds {
+			r := rand.New(rand.NewPCG(uint64(rows), uint64(h)))
+			in, out, up, down := kind.make(r, 3*h, h), kind.make(r, h, h), kind.make(r, ffn, h), kind.make(r, h, ffn)
+			gamma, beta, x := normal(r, h, 1), normal(r, h, 1), normal(r, rows*h, 1)
+			qkv, y, half := make([]float32, rows*3*h), make([]float32, rows*h), make([]uint16, rows*h)
+			var a, f Rows
+			var s Scratch
+			in.Load(&a, x, rows)
+			in.Mul(qkv, &a, &s)
+			Attention(y, qkv, rows, heads, dim, &s)
+			out.Load(&a, y, rows)
+			out.MulAddNorm(x, &a, gamma, beta, 1e-12, &s)
+			all = append(append(append(all, qkv...), y...), x...)
+			up.Load(&a, x, rows)
+			up.MulGELU(&f, &a, &s)
+			down.MulAddNorm(x, &f, gamma, beta, 1e-12, &s)
+			all = append(all, x...)
+			Axpy(x, 0.3, y)
+			GELU(x)
+			LayerNorm(x, gamma, beta, 1e-12)
+			EncodeF16(half, x)
+			DecodeF16(y, half)
+			all = append(append(append(all, x...), y...), Dot(x, y))
+		}
+		return all
+	}
+	for _, c := range [][4]int{{5, 1, 16, 20}, {13, 2, 32, 128}, {33, 3, 32, 100}, {70, 2, 8, 64}} {
+		x, y := results("avx512-vnni", c[0], c[1], c[2], c[3]), results("avx2", c[0], c[1], c[2], c[3])
+		for i := range x {
+			if math.Float32bits(x[i]) != math.Float32bits(y[i]) {
+				t.Fatalf("%d rows, %d heads of %d, FFN %d: value %d is %v with AVX-512, %v with AVX2", c[0], c[1], c[2], c[3], i, x[i], y[i])
+			}
+		}
+	}
+}
+
 func normal(r *rand.Rand, n int, sigma float64) []float32 {
 	x := make([]float32, n)
 	for i := range x {

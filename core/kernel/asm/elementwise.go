@@ -58,17 +58,23 @@ func (m isa) series(coefficients []float64) series {
 	return s
 }
 
-// at returns the value at x by Horner's rule.
+// at returns the value at x: the even and the odd powers by Horner's rule in x², so that two chains run side by side.
 func (s series) at(m isa, x chunk) chunk {
-	last := len(s) - 1
-	p, c := m.chunk(), s[last].register()
-	for _, r := range p {
-		VMOVAPS(c, r)
+	square := m.chunk()
+	apply(VMULPS, x, x, square)
+	sums := [2]chunk{m.chunk(), m.chunk()}
+	for i := len(s) - 1; i >= 0; i-- {
+		c, sum := s[i].register(), sums[i%2]
+		if i+2 < len(s) {
+			apply(VFMADD213PS, c, square, sum)
+			continue
+		}
+		for _, r := range sum {
+			VMOVAPS(c, r)
+		}
 	}
-	for i := last - 1; i >= 0; i-- {
-		apply(VFMADD213PS, s[i].register(), x, p)
-	}
-	return p
+	apply(VFMADD213PS, sums[0], x, sums[1])
+	return sums[1]
 }
 
 // absMaxInto keeps in top the greatest magnitude of each lane.
@@ -189,17 +195,18 @@ func (m isa) expSum() {
 	shift := m.broadcast(m.max(top))
 	VMULPS(scale, shift, shift)
 	q := m.series(exp2Polynomial())
-	sum, lowest, magic, one := m.zero(), m.constant(f32(-126)), m.constant(f32(1.5*(1<<23))), m.constant(f32(1))
+	sum, lowest, magic, one := m.zero(), m.value(f32(-126)), m.value(f32(1.5*(1<<23))), m.value(f32(1))
 	eachChunk(n, func(i reg.GPVirtual) {
 		y, whole := m.load(x, i), m.chunk()
 		apply(VFMSUB213PS, shift, chunk{scale, scale}, y)
-		apply(VMAXPS, lowest, y, y)
-		apply(VADDPS, magic, y, whole)
+		apply(VMAXPS, lowest.register(), y, y)
+		c := magic.register()
+		apply(VADDPS, c, y, whole)
 		r := m.chunk()
-		apply(VSUBPS, magic, whole, r)
+		apply(VSUBPS, c, whole, r)
 		apply(VSUBPS, r, y, r)
 		p := q.at(m, r)
-		apply(VFMADD213PS, one, r, p)
+		apply(VFMADD213PS, one.register(), r, p)
 		for j := range whole {
 			VPSLLD(Imm(23), whole[j], whole[j])
 		}
