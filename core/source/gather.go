@@ -28,6 +28,7 @@ type gatherer struct {
 	skipped []Skipped
 	seen    map[string]bool // keys of inputs
 	total   int64           // bytes of docs
+	list    *listing        // if set, files are listed, not read
 }
 
 func newGatherer(ctx context.Context, opts Options) *gatherer {
@@ -46,6 +47,9 @@ func (g *gatherer) add(in input) error {
 		return nil
 	}
 	g.seen[key] = true
+	if g.list != nil {
+		return g.enter(in)
+	}
 	if len(g.docs) >= g.opts.MaxFiles {
 		return &core.Error{Code: core.CodeTooLarge, Message: fmt.Sprintf("more than %d files, at %q", g.opts.MaxFiles, in.id), Hint: "name fewer files or raise the limit"}
 	}
@@ -68,7 +72,7 @@ func (g *gatherer) add(in input) error {
 	if g.total += int64(len(text)); g.total > g.opts.MaxTotalBytes {
 		return &core.Error{Code: core.CodeTooLarge, Message: fmt.Sprintf("more than %d bytes in all, at %q", g.opts.MaxTotalBytes, in.id), Hint: "name fewer files or raise the limit"}
 	}
-	g.docs = append(g.docs, core.Document{ID: in.id, Text: text})
+	g.docs = append(g.docs, core.Document{ID: in.id, Text: text, FirstLine: in.ref.StartLine})
 	return nil
 }
 
@@ -103,6 +107,27 @@ func failed(id string, reason Reason, limit int64, err error) error {
 	return e
 }
 
+// begin reads the first block of f, the file of in, into b, and tells what f is, or why it is not read.
+func (g *gatherer) begin(in input, f fs.File, b *strings.Builder) (info fs.FileInfo, reason Reason, err error) {
+	if info, err = f.Stat(); err != nil {
+		return nil, Unreadable, err
+	}
+	pipe := info.Mode()&fs.ModeNamedPipe != 0
+	switch {
+	case !info.Mode().IsRegular() && !(pipe && in.stream):
+		return nil, Special, nil
+	case info.Size() > g.opts.MaxFileBytes:
+		return nil, TooLarge, nil
+	}
+	if _, err := io.CopyN(b, reader{g.ctx, f}, min(blockBytes, g.opts.MaxFileBytes+1)); err != nil && err != io.EOF {
+		return nil, Unreadable, err
+	}
+	if !isText(b.String(), in.named) {
+		return nil, Binary, nil
+	}
+	return info, "", nil
+}
+
 // read is the text of in, or the reason why it is not read.
 func (g *gatherer) read(in input) (text string, reason Reason, err error) {
 	f, err := in.open()
@@ -110,25 +135,13 @@ func (g *gatherer) read(in input) (text string, reason Reason, err error) {
 		return "", Unreadable, err
 	}
 	defer f.Close()
-	before, err := f.Stat()
-	if err != nil {
-		return "", Unreadable, err
+	var b strings.Builder
+	before, reason, err := g.begin(in, f, &b)
+	if reason != "" {
+		return "", reason, err
 	}
 	pipe := before.Mode()&fs.ModeNamedPipe != 0
-	switch {
-	case !before.Mode().IsRegular() && !(pipe && in.stream):
-		return "", Special, nil
-	case before.Size() > g.opts.MaxFileBytes:
-		return "", TooLarge, nil
-	}
-	var b strings.Builder
-	r := io.LimitReader(reader{g.ctx, f}, g.opts.MaxFileBytes+1)
-	if _, err := io.CopyN(&b, r, blockBytes); err != nil && err != io.EOF {
-		return "", Unreadable, err
-	}
-	if !isText(b.String(), in.named) {
-		return "", Binary, nil
-	}
+	r := io.LimitReader(reader{g.ctx, f}, g.opts.MaxFileBytes+1-int64(b.Len()))
 	b.Grow(int(max(before.Size()-int64(b.Len()), 0)))
 	if _, err := io.Copy(&b, r); err != nil {
 		return "", Unreadable, err
