@@ -58,10 +58,10 @@ func (o *Outline) Speaker(at int) span.Range {
 		if start == floor && start > 0 && o.text[start-1] != '\n' {
 			break
 		}
-		first := skipSpace(o.text, start, len(o.text))
-		body := o.text[first:min(len(o.text), first+kindBytes)]
-		if n := labelLen(body); n > 0 && o.speakers[speakerOf(body[:n])] {
-			return span.Range{Start: first, End: first + n}
+		head, _, _ := strings.Cut(o.text[start:min(len(o.text), start+kindBytes)], "\n")
+		first := skipSpace(head, 0, len(head))
+		if n := labelLen(head[first:]); n > 0 && o.speakers[speakerOf(head[first:first+n])] {
+			return span.Range{Start: start + first, End: start + first + n}
 		}
 		if !o.talk {
 			break
