@@ -209,7 +209,7 @@ func (s *Store) find(principal, handle string) (*entry, error) {
 		handle = strings.ToValidUTF8(handle[:40], "") + "…"
 	}
 	return nil, &core.Error{Code: core.CodeNotFound, Message: fmt.Sprintf("there is no handle %q", handle),
-		Hint: fmt.Sprintf("copy the handle of an answer to the letter; it lasts %v", s.opt.TTL)}
+		Hint: "copy it from an answer to the letter; those of long ago are forgotten"}
 }
 
 // add enters a handle whose documents are kept.
