@@ -14,7 +14,6 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/cprs-go/cprs/core"
 	"github.com/cprs-go/cprs/core/engine"
@@ -74,10 +73,8 @@ fetches them, --minilm DIR names their folder.`,
 }
 
 func (f *evalFlags) register(cmd *cobra.Command) {
+	engineFlags(cmd, &f.engine)
 	fs := cmd.Flags()
-	fs.StringVar(&f.engine.CriticDir, "critic", "", "folder of a critic (default: the embedded one)")
-	fs.StringVar(&f.engine.Backend, "backend", "", "go, xla:cpu or xla:cuda")
-	fs.IntVar(&f.engine.Workers, "workers", 0, "goroutines that compute at a time (default: one per processor)")
 	fs.StringVar(&f.minilm, "minilm", "", "folder of all-MiniLM-L6-v2")
 	fs.Uint64Var(&f.seed, "seed", 1, "of every draw")
 	fs.StringVar(&f.format, "format", "markdown", "markdown or json")
@@ -98,8 +95,8 @@ func (f *evalFlags) eval(cmd *cobra.Command, sets []*eval.Set, baselines []strin
 			return invalid(err, "see: cprs eval --help")
 		}
 		opt.Tokenizer = e.Tokenizer()
-		opt.Methods = append([]eval.Method{eval.Compressor("cprs", e, opt.Tokenizer)}, methods...)
-		opt.Progress = countOn(os.Stderr, "questions")
+		opt.Methods = append([]eval.Method{eval.Compressor("cprs", e)}, methods...)
+		opt.Progress = countOn(cmd.ErrOrStderr(), "questions")
 		report, err := eval.Run(cmd.Context(), sets, opt)
 		if err != nil {
 			return err
@@ -205,16 +202,20 @@ func invalid(err error, hint string) error {
 	return &core.Error{Code: core.CodeInvalidArgument, Message: err.Error(), Hint: hint}
 }
 
-// countOn shows on a terminal how far long work is.
-func countOn(f *os.File, what string) func(done, total int) {
-	if !term.IsTerminal(int(f.Fd())) {
+// countOn shows on a terminal how much of the work is done; elsewhere it is nil.
+func countOn(w io.Writer, what string) func(done, total int) {
+	if !isTerminal(w) {
 		return nil
 	}
+	began := time.Now()
 	var bar *progressbar.ProgressBar
 	return func(done, total int) {
+		if bar == nil && time.Since(began) < patience {
+			return
+		}
 		if bar == nil {
-			bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(what),
-				progressbar.OptionShowCount(), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(200*time.Millisecond))
+			bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what),
+				progressbar.OptionShowCount(), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
 		}
 		bar.Set(done)
 	}
@@ -272,7 +273,7 @@ and a question without an answer. The same seed gives the same cases.`,
 func (f *evalFlags) needle(cmd *cobra.Command, method string, grid needle.Grid) error {
 	return f.open(cmd.Context(), func(e *engine.Engine, encoder eval.Encoder) error {
 		grid.Tokenizer = e.Tokenizer()
-		m := eval.Compressor("cprs", e, grid.Tokenizer)
+		m := eval.Compressor("cprs", e)
 		if method != m.Name() {
 			baselines, err := eval.Baselines([]string{method}, encoder, f.seed)
 			if err != nil {
@@ -280,7 +281,7 @@ func (f *evalFlags) needle(cmd *cobra.Command, method string, grid needle.Grid) 
 			}
 			m = baselines[0]
 		}
-		grid.Progress = countOn(os.Stderr, "cases")
+		grid.Progress = countOn(cmd.ErrOrStderr(), "cases")
 		report, err := needle.Run(cmd.Context(), m, grid)
 		if err != nil {
 			return err

@@ -1,6 +1,9 @@
 package eval
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/cprs-go/cprs/core"
 	"github.com/cprs-go/cprs/core/selector"
 	"github.com/cprs-go/cprs/core/span"
@@ -13,8 +16,9 @@ type Corpus struct {
 	Docs     []core.Document
 	Unit     core.Unit
 	Passages []selector.Unit // in order, covering all text; without scores
-	Tokens   int             // of all passages
+	Tokens   int             // of all documents
 	tok      tokenizer.Tokenizer
+	starts   [][]int // of the tokens of each document
 }
 
 // NewCorpus cuts the documents of a record.
@@ -24,17 +28,59 @@ func NewCorpus(r *Record, u core.Unit, tok tokenizer.Tokenizer) *Corpus {
 		c.Docs = append(c.Docs, core.Document{Title: d.Title, Text: d.Text})
 		var e tokenizer.Encoding
 		tok.Encode(&e, d.Text)
-		c.Tokens += len(e.IDs)
-		next := 0
+		starts := make([]int, len(e.Spans))
+		for j, s := range e.Spans {
+			starts[j] = s.Start
+		}
+		c.starts = append(c.starts, starts)
+		c.Tokens += len(starts)
 		for p := range unit.Split(d.Text, u) {
-			first := next
-			for next < len(e.Spans) && e.Spans[next].Start < p.End {
-				next++
-			}
-			c.Passages = append(c.Passages, selector.Unit{Span: span.Span{Doc: i, Start: p.Start, End: p.End}, Tokens: next - first})
+			c.Passages = append(c.Passages, c.unit(span.Span{Doc: i, Start: p.Start, End: p.End}))
 		}
 	}
 	return c
+}
+
+// unit is s with the number of tokens that begin in it.
+func (c *Corpus) unit(s span.Span) selector.Unit {
+	first, _ := slices.BinarySearch(c.starts[s.Doc], s.Start)
+	last, _ := slices.BinarySearch(c.starts[s.Doc], s.End)
+	return selector.Unit{Span: s, Tokens: last - first}
+}
+
+// choose keeps the units of highest score that fit into limit tokens, as the pipeline does: where none fits, the beginning of
+// the best one.
+func (c *Corpus) choose(units []selector.Unit, limit int) (*Kept, error) {
+	if limit == 0 || len(units) == 0 {
+		return &Kept{}, nil
+	}
+	for ask := limit; ask >= 0; {
+		spans, err := selector.Choose(units, selector.Options{MaxTokens: ask})
+		if err != nil {
+			return nil, err
+		}
+		if len(spans) == 0 {
+			break
+		}
+		k := c.kept(spans)
+		if k.Tokens <= limit {
+			return k, nil
+		}
+		ask -= k.Tokens - limit // a unit that begins inside a word can have more tokens alone
+	}
+	best := slices.MaxFunc(units, func(a, b selector.Unit) int {
+		return cmp.Or(cmp.Compare(min(a.Tokens, 1), min(b.Tokens, 1)), cmp.Compare(a.Score, b.Score))
+	})
+	return c.kept([]span.Span{c.cut(best.Span, limit)}), nil
+}
+
+// kept counts the tokens of spans.
+func (c *Corpus) kept(spans []span.Span) *Kept {
+	k := &Kept{Spans: spans}
+	for _, s := range spans {
+		k.Tokens += tokenizer.Count(c.tok, c.Docs[s.Doc].Text[s.Start:s.End])
+	}
+	return k
 }
 
 // text is what passage i says.

@@ -13,6 +13,7 @@ import (
 	"github.com/cprs-go/cprs/core"
 	"github.com/cprs-go/cprs/core/span"
 	"github.com/cprs-go/cprs/core/tokenizer"
+	"github.com/cprs-go/cprs/core/unit"
 )
 
 const sentence = core.UnitSentence
@@ -184,36 +185,35 @@ func TestRunRefuses(t *testing.T) {
 	}
 }
 
-// constant is a compressor that keeps the beginning of the first document.
+// constant is a compressor that likes the beginning of a text and refuses every question.
 type constant struct{ requests []core.Request }
 
 func (c *constant) Compress(_ context.Context, req core.Request) (*core.Result, error) {
 	c.requests = append(c.requests, req)
-	if req.Budget == (core.Budget{}) {
-		return &core.Result{Status: core.NothingRelevant}, nil
+	res := &core.Result{Status: core.NothingRelevant}
+	for i, d := range req.Documents {
+		for u := range unit.Split(d.Text, req.Unit) {
+			res.Units = append(res.Units, core.Span{Doc: i, Start: u.Start, End: u.End, Score: 1 / float32(2+len(res.Units))})
+		}
 	}
-	text := req.Documents[0].Text
-	var e tokenizer.Encoding
-	wordTokens{}.Encode(&e, text)
-	end := e.Spans[req.Budget.MaxTokens-1].End
-	return &core.Result{Text: text[:end], Spans: []core.Span{{Start: 0, End: end}}}, nil
+	return res, nil
 }
 
 func TestCompressor(t *testing.T) {
 	var c constant
 	r, err := Run(context.Background(), []*Set{sampleSet(t)}, Options{
-		Methods: []Method{Compressor("constant", &c, wordTokens{}), First()}, Tokenizer: wordTokens{}, Shares: []float64{0.5},
+		Methods: []Method{Compressor("constant", &c), First()}, Tokenizer: wordTokens{}, Shares: []float64{0.25, 0.5},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.requests) != 6*2+1 {
-		t.Errorf("%d requests", len(c.requests))
+	if len(c.requests) != 7 {
+		t.Errorf("%d requests for 7 questions", len(c.requests))
 	}
 	if g := r.Find("", "", "constant", Threshold, false); g.Metrics["refused"].Mean != 1 {
 		t.Errorf("refusal is not seen: %+v", g)
 	}
-	if len(r.Leads) != 1 || r.Leads[0].Over != "first" {
+	if len(r.Leads) != 2 || r.Leads[0].Over != "first" {
 		t.Errorf("leads: %+v", r.Leads)
 	}
 	for spec, want := range map[string]string{
@@ -221,7 +221,7 @@ func TestCompressor(t *testing.T) {
 		"kept=0.1@0.5":              "missed",
 		"recall=0.99@0.5":           "missed",
 		"recall=0@0.5":              "",
-		"recall=0@0.25":             "not measured",
+		"recall=0@0.2":              "not measured",
 		"false_keep=0.05@threshold": "",
 		"refused=1@threshold":       "",
 	} {

@@ -3,6 +3,7 @@ package eval
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
@@ -12,8 +13,6 @@ import (
 
 	"github.com/cprs-go/cprs/core"
 	"github.com/cprs-go/cprs/core/selector"
-	"github.com/cprs-go/cprs/core/span"
-	"github.com/cprs-go/cprs/core/tokenizer"
 )
 
 // Method is a way to keep parts of a text.
@@ -31,35 +30,46 @@ type Keeper interface {
 	Keep(ctx context.Context, q *Query, share float64) (*Kept, error)
 }
 
-// Compressor is the method that asks c, a real compressor, one call a budget. Gap marks and the headings of kept parts are
-// switched off, since no baseline pays for them: what is compared is the choice of text.
-func Compressor(name string, c core.Compressor, tok tokenizer.Tokenizer) Method {
-	return &compressor{name: name, c: c, tok: tok}
-}
+// Compressor is the method that asks c, a real compressor. Each question is asked once, under Explain: the budgets are then filled from
+// the scores of all units with the pipeline's own selector, which gives what one call a budget would (a test holds it to
+// that). Gap marks and the headings of kept parts are left out, since no baseline pays for them: what is compared is the
+// choice of text.
+func Compressor(name string, c core.Compressor) Method { return &compressor{name, c} }
 
 type compressor struct {
 	name string
 	c    core.Compressor
-	tok  tokenizer.Tokenizer
 }
 
 func (m *compressor) Name() string { return m.name }
 
 func (m *compressor) Open(_ context.Context, c *Corpus) (Keeper, error) {
+	var last *Query
+	var res *core.Result
+	var units []selector.Unit
 	return keeperFunc(func(ctx context.Context, q *Query, share float64) (*Kept, error) {
-		budget := core.Budget{}
-		if share > Threshold {
-			if budget.MaxTokens = c.limit(share); budget.MaxTokens == 0 {
-				return &Kept{}, nil
+		if q != last {
+			var err error
+			res, err = m.c.Compress(ctx, core.Request{
+				Query: q.Text, Unit: c.Unit, Documents: c.Docs, Explain: true, Gap: core.GapNone, NoLabels: true,
+			})
+			if err != nil {
+				return nil, err
+			}
+			if len(res.Units) == 0 && c.Tokens > 0 {
+				return nil, errors.New("the compressor does not explain its choice: it gave no units")
+			}
+			last, units = q, units[:0]
+			for _, s := range res.Units {
+				units = append(units, c.unit(s))
 			}
 		}
-		res, err := m.c.Compress(ctx, core.Request{
-			Query: q.Text, Unit: c.Unit, Budget: budget, Documents: c.Docs, Gap: core.GapNone, NoLabels: true,
-		})
-		if err != nil {
-			return nil, err
+		if share > Threshold {
+			return c.choose(units, c.limit(share))
 		}
-		return &Kept{Spans: res.Spans, Tokens: tokenizer.Count(m.tok, res.Text), Refused: res.Status == core.NothingRelevant}, nil
+		k := c.kept(res.Spans)
+		k.Refused = res.Status == core.NothingRelevant
+		return k, nil
 	}), nil
 }
 
@@ -102,17 +112,11 @@ func (m ranked) Open(ctx context.Context, c *Corpus) (Keeper, error) {
 	}), nil
 }
 
-// fill keeps the passages of highest score that fit into limit tokens; where none fits, the beginning of the best one,
-// as the pipeline does.
+// fill keeps the passages of highest score that fit into limit tokens.
 func fill(c *Corpus, scores []float32, limit int) (*Kept, error) {
-	if limit == 0 {
-		return &Kept{}, nil
-	}
-	var order []int
-	for i, p := range c.Passages {
-		if p.Tokens > 0 {
-			order = append(order, i)
-		}
+	order := make([]int, len(c.Passages))
+	for i := range order {
+		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(scores[b], scores[a]) })
 	// The selector's scores are probabilities and it leaves out what is half as likely as what did not fit. A ranker only
@@ -121,18 +125,7 @@ func fill(c *Corpus, scores []float32, limit int) (*Kept, error) {
 	for rank, i := range order {
 		units[i].Score = 1 - float32(rank)/float32(2*len(order))
 	}
-	spans, err := selector.Choose(units, selector.Options{MaxTokens: limit})
-	if err != nil {
-		return nil, err
-	}
-	if len(spans) == 0 && len(order) > 0 {
-		spans = []span.Span{c.cut(units[order[0]].Span, limit)}
-	}
-	k := &Kept{Spans: spans}
-	for _, s := range spans {
-		k.Tokens += tokenizer.Count(c.tok, c.Docs[s.Doc].Text[s.Start:s.End])
-	}
-	return k, nil
+	return c.choose(units, limit)
 }
 
 // simpleRanker scores passages without an index.

@@ -2,6 +2,7 @@ package needle
 
 import (
 	"fmt"
+	"image/color"
 	"math"
 	"os"
 	"path/filepath"
@@ -24,11 +25,15 @@ func (r *Report) Plot(path string) error {
 		size    = 6 * vg.Centimeter
 		pad     = 3 * vg.Millimeter
 	)
+	m, err := colors()
+	if err != nil {
+		return err
+	}
 	plots := make([]*plot.Plot, 0, len(r.Kinds)+1)
 	for _, k := range r.Kinds {
-		plots = append(plots, r.panel(k))
+		plots = append(plots, r.panel(k, m))
 	}
-	plots = append(plots, scale())
+	plots = append(plots, scale(m))
 	rows := (len(plots) + columns - 1) / columns
 	panels := make([][]*plot.Plot, rows)
 	for i := range panels {
@@ -58,21 +63,27 @@ func (r *Report) Plot(path string) error {
 	return f.Close()
 }
 
-// colors runs from black, nothing, to white, everything.
-func colors() palette.ColorMap {
-	m := moreland.Kindlmann()
+// colors runs from dark, nothing, to yellow, everything; in grey it runs from dark to light too.
+func colors() (palette.ColorMap, error) {
+	m, err := moreland.NewLuminance([]color.Color{
+		color.NRGBA{0x44, 0x01, 0x54, 0xff}, color.NRGBA{0x3b, 0x52, 0x8b, 0xff}, color.NRGBA{0x21, 0x91, 0x8c, 0xff},
+		color.NRGBA{0x5e, 0xc9, 0x62, 0xff}, color.NRGBA{0xfd, 0xe7, 0x25, 0xff},
+	})
+	if err != nil {
+		return nil, err
+	}
 	m.SetMin(0)
 	m.SetMax(100)
-	return m
+	return m, nil
 }
 
 // panel is the heat map of one kind.
-func (r *Report) panel(kind Kind) *plot.Plot {
+func (r *Report) panel(kind Kind, m palette.ColorMap) *plot.Plot {
 	p := plot.New()
 	eval.SansFonts(p)
 	p.Title.Text = string(kind)
 	p.X.Label.Text, p.Y.Label.Text = "tokens", "depth, %"
-	h := plotter.NewHeatMap(grid{r, kind}, colors().Palette(101))
+	h := plotter.NewHeatMap(grid{r, kind}, m.Palette(101))
 	h.Min, h.Max = 0, 100
 	p.Add(h)
 	var lengths, depths []plot.Tick
@@ -93,11 +104,11 @@ func (r *Report) panel(kind Kind) *plot.Plot {
 }
 
 // scale explains the colours.
-func scale() *plot.Plot {
+func scale(m palette.ColorMap) *plot.Plot {
 	p := plot.New()
 	eval.SansFonts(p)
 	p.Title.Text = "score, %"
-	p.Add(&plotter.ColorBar{ColorMap: colors(), Vertical: true})
+	p.Add(&plotter.ColorBar{ColorMap: m, Vertical: true})
 	p.HideX()
 	return p
 }
