@@ -64,7 +64,7 @@ Exit status: 0 done, 1 fault, 2 wrong use, 3 nothing relevant, 130 interrupted.`
 	fs.StringVarP(&f.output, "output", "o", "", "file to write; default: standard output")
 	fs.BoolVar(&f.hidden, "hidden", false, "also read hidden files of folders")
 	fs.BoolVar(&f.quiet, "quiet", false, "no summary on a terminal")
-	fs.BoolVarP(&f.verbose, "verbose", "v", false, "a summary even without a terminal")
+	fs.BoolVarP(&f.verbose, "verbose", "v", false, "a summary even without a terminal, and all files that were skipped")
 	engineFlags(cmd, &f.engine)
 	completeNames(cmd)
 	return cmd
@@ -93,7 +93,9 @@ func (f *compressFlags) run(cmd *cobra.Command, args []string) (err error) {
 	ctx, stderr := cmd.Context(), cmd.ErrOrStderr()
 	docs, skipped, err := source.Files(ctx, args, cmd.InOrStdin(), &source.Options{Hidden: f.hidden})
 	for _, s := range skipped {
-		warn(stderr, "%s was skipped: %s", s.Path, s.Reason)
+		if expected := s.Reason == source.Ignored || s.Reason == source.Hidden; !expected || f.verbose {
+			warn(stderr, "%s was skipped: %s", s.Path, s.Reason)
+		}
 	}
 	if err != nil {
 		return err
