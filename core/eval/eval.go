@@ -3,10 +3,10 @@
 // The way of a measurement:
 //
 //	JSONL of cases
-//	     │  Load, Sample    records with gold byte spans → some questions of each set, by seed
+//	     │  Load            records with gold byte spans → some questions of each set, by seed
 //	     │  Corpus          a record's text cut into the passages that every baseline ranks
 //	     ▼  Method          question, token budget → kept spans (BM25, embeddings, …, any core.Compressor)
-//	        measure         kept and gold spans → Scores
+//	        Measure         kept and gold spans → Scores
 //	        Report          means over questions, then over sets, with bootstrap intervals → Markdown, JSON, SVG, Gate
 //
 // core/eval/needle makes cases of any length; core/eval/minilm is the sentence encoder of the embedding baseline.
@@ -22,7 +22,7 @@ import (
 	"github.com/cprs-go/cprs/core/tokenizer"
 )
 
-// Threshold stands for a share in Options.Shares and Group.Share: no budget, the method's own threshold decides.
+// Threshold stands for a share where there is no budget and the method's own threshold decides.
 const Threshold = 0.0
 
 // Options say what Run measures.

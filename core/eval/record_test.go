@@ -100,3 +100,34 @@ func TestSample(t *testing.T) {
 		t.Errorf("20 seeds draw the levels %v of a question at two levels", levels)
 	}
 }
+
+// FuzzRead: whatever the bytes, evidence that is read lies in its document.
+func FuzzRead(f *testing.F) {
+	sample, err := os.ReadFile("testdata/sample.jsonl")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(sample))
+	f.Add(`{"id":"a","docs":[{"text":"né."}],"queries":[{"q":"x","spans":[[0,0,3]]}]}`)
+	f.Add("\n{\n")
+	f.Fuzz(func(t *testing.T, data string) {
+		records, err := Read(strings.NewReader(data))
+		if err != nil {
+			return
+		}
+		for i := range records {
+			r := &records[i]
+			for j := range r.Queries {
+				q := &r.Queries[j]
+				c := NewCorpus(r, q.Unit(r), wordTokens{})
+				all, err := fill(c, make([]float32, len(c.Passages)), c.Tokens)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if s := Measure(c, q, all, 1); s.Over > 0 || s.Kept > 1 {
+					t.Errorf("all of the text is %+v", s)
+				}
+			}
+		}
+	})
+}
