@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -210,37 +211,66 @@ func TestLongInstructionWarns(t *testing.T) {
 	}
 }
 
-// slow is a critic that waits before each call.
-type slow struct {
-	critic.Critic
-	wait time.Duration
+// deadline is a context whose deadline passes when pass is called.
+type deadline struct {
+	context.Context
+	done chan struct{}
 }
 
-func (s slow) Score(ctx context.Context, ws []window.Window) ([]label.Scores, error) {
+func (d deadline) Done() <-chan struct{} { return d.done }
+
+func (d deadline) Err() error {
 	select {
-	case <-time.After(s.wait):
-	case <-ctx.Done():
+	case <-d.done:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
+// until is a critic that reads n batches, then lets the deadline pass and reads no more.
+type until struct {
+	critic.Critic
+	ctx deadline
+	n   *atomic.Int32
+}
+
+func (u until) Score(ctx context.Context, ws []window.Window) ([]label.Scores, error) {
+	switch left := u.n.Add(-1); {
+	case left == 0:
+		close(u.ctx.done)
+		fallthrough
+	case left < 0:
+		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	return s.Critic.Score(ctx, ws)
+	return u.Critic.Score(ctx, ws)
 }
 
 func TestDeadlineGivesPartial(t *testing.T) {
 	text := strings.Repeat("Cats sleep. Dogs bark at night. ", 20_000)
 	req := core.Request{Instruction: "cats", Documents: []core.Document{{Text: text + "The end is near."}},
 		Pins: []core.Pin{{Pattern: "the end|The end"}}, Budget: core.Budget{MaxTokens: 500}, Explain: true}
-	ctx, cancel := context.WithTimeout(context.Background(), 400*time.Millisecond)
-	defer cancel()
-	res, err := pipeline(slow{critictest.Match(0), 100 * time.Millisecond}).Compress(ctx, req)
+	ctx := deadline{context.Background(), make(chan struct{})}
+	n := new(atomic.Int32)
+	n.Store(4)
+	res, err := pipeline(until{critictest.Match(0), ctx, n}).Compress(ctx, req)
 	if err != nil {
 		t.Fatal(err)
 	}
 	verify(t, req, res)
-	if res.Status != core.Partial || len(res.Unread) != 1 || res.Unread[0].End != len(req.Documents[0].Text) {
+	if res.Status != core.Partial || len(res.Unread) == 0 || res.Unread[len(res.Unread)-1].End != len(req.Documents[0].Text) {
 		t.Errorf("status %v, unread %v", res.Status, res.Unread)
 	}
-	if n := len(res.Units); n == 0 || res.Units[n-1].End != res.Unread[0].Start {
-		t.Errorf("%d units were read, the last ends before the unread %v", n, res.Unread)
+	var read, unread int
+	for _, u := range res.Units {
+		read += u.End - u.Start
+	}
+	for _, u := range res.Unread {
+		unread += u.End - u.Start
+	}
+	if read == 0 || read+unread != len(req.Documents[0].Text) {
+		t.Errorf("%d bytes were read and %d were not, of %d", read, unread, len(req.Documents[0].Text))
 	}
 	if !strings.HasSuffix(res.Text, "The end is near.") {
 		t.Errorf("the pin in the unread text was dropped: …%q", res.Text[max(0, len(res.Text)-40):])

@@ -169,7 +169,7 @@ func (r *run) addUnread(w *window.Window) {
 		})
 	}
 	un := r.res.Unread
-	if n := len(un); n > 0 && un[n-1].Doc == w.Doc {
+	if n := len(un); n > 0 && un[n-1].Doc == w.Doc && un[n-1].End == w.Range.Start {
 		un[n-1].End = w.Range.End
 		return
 	}
