@@ -214,6 +214,19 @@ func TestConfig(t *testing.T) {
 	}
 }
 
+// FuzzConfig reads any text as a configuration: an error, or lengths that fit each other.
+func FuzzConfig(f *testing.F) {
+	f.Add([]byte(tinyConfig))
+	f.Add([]byte(strings.Replace(tinyConfig, "32", "64", 1)))
+	f.Add([]byte(`{"model_type":"cprs_late_join"}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		c, err := ParseConfig(text)
+		if e := c.Encoder; err == nil && (c.HeaderTokens > e.Positions || c.TitleTokens+4 > c.WindowTokens || c.WindowTokens > e.Positions || e.Hidden%e.Heads != 0) {
+			t.Errorf("accepted %+v", c)
+		}
+	})
+}
+
 func TestIdentity(t *testing.T) {
 	full, small := tinyModel(t, false), tinyModel(t, true)
 	if full.ID() != "late-join-2+2x32-f32" || small.ID() != "late-join-2+2x32-int8" {

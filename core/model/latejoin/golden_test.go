@@ -102,7 +102,7 @@ func openInt8(t testing.TB, opts *Options) *Critic {
 }
 
 // worst are the largest differences from a golden.
-type worst struct{ states, similarity, tags, relevance, keep float64 }
+type worst struct{ states, similarity, tags, relevance float64 }
 
 func compare(t testing.TB, c *Critic, g *golden) (d worst) {
 	t.Helper()
@@ -140,8 +140,6 @@ func compare(t testing.TB, c *Critic, g *golden) (d worst) {
 		for k := range want { // logits but for a constant
 			raise(&d.tags, float32(math.Log(float64(p[k])/float64(p[2]))), want[k]-want[2])
 		}
-		softmax(&want)
-		raise(&d.keep, scores[0].Keep(i), 1-want[2])
 	}
 	return d
 }
@@ -155,19 +153,14 @@ func TestGoldensF32(t *testing.T) {
 		kernel.SetLevel(level)
 		c := openF32(t, nil)
 		for i, g := range goldens(t) {
+			if level != best && len(g.ContextIDs) > 100 {
+				continue // the plain Go kernels take their time
+			}
 			d := compare(t, c, &g)
 			t.Logf("%s, case %d: off by %.2g", level, i, d)
 			if d.states > 1e-3 || d.similarity > 1e-3 || d.tags > 1e-3 || d.relevance > 1e-3 {
 				t.Errorf("more than 1e-3")
 			}
 		}
-	}
-}
-
-func TestGoldensInt8(t *testing.T) {
-	c := openInt8(t, nil)
-	for i, g := range goldens(t) {
-		d := compare(t, c, &g)
-		t.Logf("case %d: off by %.2g", i, d)
 	}
 }
