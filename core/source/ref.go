@@ -37,6 +37,12 @@ func (r Ref) lines() string {
 
 var lineRange = regexp.MustCompile(`^(.+):([0-9]{1,9})(?:-([0-9]{1,9}))?$`)
 
+// The time to try a pattern on a name multiplies with the alternatives in each pair of braces.
+const (
+	maxBraces = 4
+	maxCommas = 16
+)
+
 // ParseRef reads a Ref as String writes it. It looks at no file: whether a Ref may be read is for a Resolver to say.
 func ParseRef(s string) (Ref, error) {
 	switch {
@@ -60,6 +66,9 @@ func ParseRef(s string) (Ref, error) {
 	if strings.ContainsAny(r.Path, "*?[{") {
 		if r.StartLine > 0 {
 			return Ref{}, invalid(s, "names lines of more than one file")
+		}
+		if strings.Count(s, "{") > maxBraces || strings.Count(s, ",") > maxCommas {
+			return Ref{}, invalid(s, fmt.Sprintf("has more than %d braces or %d commas", maxBraces, maxCommas))
 		}
 		if !doublestar.ValidatePattern(s) {
 			return Ref{}, invalid(s, "is no valid pattern")

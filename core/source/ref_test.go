@@ -36,6 +36,10 @@ var refCases = []struct {
 	{"a.go:20-10", Ref{}, core.CodeInvalidArgument},
 	{"*.go:1-2", Ref{}, core.CodeInvalidArgument},
 	{"[a", Ref{}, core.CodeInvalidArgument},
+	{strings.Repeat("{a,b}", maxBraces), Ref{Glob: strings.Repeat("{a,b}", maxBraces)}, ""},
+	{strings.Repeat("{a,b}", maxBraces+1), Ref{}, core.CodeInvalidArgument},
+	{"{a" + strings.Repeat(",b", maxCommas) + "}", Ref{Glob: "{a" + strings.Repeat(",b", maxCommas) + "}"}, ""},
+	{"{a" + strings.Repeat(",b", maxCommas+1) + "}", Ref{}, core.CodeInvalidArgument},
 }
 
 func TestParseRef(t *testing.T) {
