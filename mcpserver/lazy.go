@@ -1,0 +1,58 @@
+package mcpserver
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/cprs-go/cprs/core"
+)
+
+// Lazy is a Compressor that is opened in the background: a server can answer its host while the critic is loaded, and the
+// first call waits for it.
+type Lazy struct {
+	stop  context.CancelFunc
+	ready chan struct{} // closed once c or err is set
+	c     core.Compressor
+	err   error
+}
+
+// NewLazy begins to open. A fault of open is that of every call. Close closes what was opened, if it is an io.Closer.
+func NewLazy(open func(ctx context.Context) (core.Compressor, error)) *Lazy {
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &Lazy{stop: cancel, ready: make(chan struct{})}
+	go func() {
+		defer close(l.ready)
+		l.c, l.err = open(ctx)
+	}()
+	return l
+}
+
+// Compress implements core.Compressor.
+func (l *Lazy) Compress(ctx context.Context, req core.Request) (*core.Result, error) {
+	select {
+	case <-l.ready:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if l.err != nil {
+		return nil, l.err
+	}
+	return l.c.Compress(ctx, req)
+}
+
+// Close waits for what is being opened and closes it. No call may be under way.
+func (l *Lazy) Close() error {
+	l.stop()
+	<-l.ready
+	if l.err != nil {
+		if errors.Is(l.err, context.Canceled) {
+			return nil
+		}
+		return l.err
+	}
+	if c, ok := l.c.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
