@@ -11,6 +11,7 @@ import (
 
 	"github.com/cprs-go/cprs/core"
 	"github.com/cprs-go/cprs/core/source"
+	"github.com/cprs-go/cprs/core/unit"
 	"github.com/cprs-go/cprs/core/wire"
 )
 
@@ -175,8 +176,11 @@ func (a *answer) truncated() bool {
 		for len(kept) > 0 && (kept[0].Doc < u.Doc || kept[0].Doc == u.Doc && kept[0].End <= u.Start) {
 			kept = kept[1:]
 		}
-		inside := len(kept) > 0 && kept[0].Doc == u.Doc && kept[0].Start < u.End
-		if !inside && u.Score >= float32(a.req.Budget.Threshold) && strings.TrimSpace(a.req.Documents[u.Doc].Text[u.Start:u.End]) != "" {
+		left := u.Range() // by the budget: units are kept whole, or cut at their end where not even one fits
+		if len(kept) > 0 && kept[0].Doc == u.Doc && kept[0].Start < u.End {
+			left.Start = min(kept[0].End, u.End)
+		}
+		if u.Score >= float32(a.req.Budget.Threshold) && !unit.Trim(a.req.Documents[u.Doc].Text, left).Empty() {
 			return true
 		}
 	}

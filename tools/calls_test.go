@@ -93,6 +93,14 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
+func TestTruncatedUnit(t *testing.T) {
+	s := newSet(t, pipelineOf(256), &Options{Threshold: 0.3})
+	out := structured[compressOut](t, call(t, s, CompressContext, argsOf(t, object{"instruction": "alpha", "max_tokens": 64, "documents": strings.Repeat("alpha ", 100)})))
+	if !out.Truncated || out.TokensOut != 64 || !strings.Contains(out.Note, "was cut") {
+		t.Errorf("got %+v", out)
+	}
+}
+
 func TestSpansAndUnits(t *testing.T) {
 	s := newSet(t, pipeline(), &Options{Threshold: 0.3})
 	text := alphas(2) + strings.Repeat("beta beta beta beta.\n", 300)

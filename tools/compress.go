@@ -77,7 +77,7 @@ func (s *Set) bound(req *core.Request) error {
 	return nil
 }
 
-func (s *Set) compressContext(ctx context.Context, args json.RawMessage, progress func(done, total int64)) (*Result, error) {
+func (s *Set) compressContext(ctx context.Context, args json.RawMessage, progress Progress) (*Result, error) {
 	a, err := s.decodeCompress(args)
 	if err != nil {
 		return nil, err

@@ -35,7 +35,7 @@ type linesOut struct {
 	Lines string `json:"lines"`
 }
 
-func (s *Set) expandContext(ctx context.Context, args json.RawMessage, progress func(done, total int64)) (*Result, error) {
+func (s *Set) expandContext(ctx context.Context, args json.RawMessage, progress Progress) (*Result, error) {
 	var a expandArgs
 	if err := decode(args, wire.Fields{
 		"handle": text(&a.handle), "source": text(&a.source), "lines": text(&a.lines), "query": text(&a.query), "max_tokens": integer(&a.maxTokens),

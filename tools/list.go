@@ -28,7 +28,7 @@ type fileOut struct {
 	Tokens int64  `json:"tokens"`
 }
 
-func (s *Set) listSources(ctx context.Context, args json.RawMessage, _ func(done, total int64)) (*Result, error) {
+func (s *Set) listSources(ctx context.Context, args json.RawMessage, _ Progress) (*Result, error) {
 	var pattern string
 	if err := decode(args, wire.Fields{"pattern": text(&pattern)}); err != nil {
 		return nil, err

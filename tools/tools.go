@@ -34,9 +34,9 @@ const (
 
 // The defaults of Options.
 const (
-	DefaultBudget   = 8_000
-	DefaultCeiling  = 16_000
-	DefaultMaxInput = 64 << 20
+	DefaultBudget    = 8_000
+	DefaultMaxBudget = 16_000
+	DefaultMaxInput  = 64 << 20
 )
 
 // minTokens is the least budget that a caller may set.
@@ -48,7 +48,7 @@ type Options struct {
 	Store         *store.Store     // of the originals; nil: one in memory. The caller closes it
 	Threshold     float64          // least score of what is kept where the caller sets none; 0: the budget is filled with the best
 	Budget        int              // tokens of an answer where the caller sets no bound; 0: DefaultBudget
-	MaxBudget     int              // the most that a caller can set; 0: DefaultCeiling
+	MaxBudget     int              // the most that a caller can set; 0: DefaultMaxBudget
 	MaxInputBytes int64            // of all texts of one call; 0: DefaultMaxInput
 }
 
@@ -65,8 +65,13 @@ type Tool struct {
 	Name, Title, Description  string
 	InputSchema, OutputSchema json.RawMessage
 
-	call func(ctx context.Context, args json.RawMessage, progress func(done, total int64)) (*Result, error)
+	call handler
 }
+
+// Progress is told how many of the bytes of all texts have been read. Calls come one at a time.
+type Progress = func(done, total int64)
+
+type handler = func(ctx context.Context, args json.RawMessage, progress Progress) (*Result, error)
 
 // Result is what a call gives back.
 type Result struct {
@@ -86,7 +91,7 @@ func New(c core.Compressor, opts *Options) (*Set, error) {
 	}
 	calls := []struct {
 		name string
-		call func(context.Context, json.RawMessage, func(done, total int64)) (*Result, error)
+		call handler
 	}{{CompressContext, s.compressContext}, {ExpandContext, s.expandContext}, {ListSources, s.listSources}}
 	for _, t := range calls {
 		if t.name == ListSources && s.opt.Sources == nil {
@@ -115,7 +120,7 @@ func (s *Set) defaults() error {
 		}
 	}
 	if o.MaxBudget == 0 {
-		o.MaxBudget = max(DefaultCeiling, o.Budget)
+		o.MaxBudget = max(DefaultMaxBudget, o.Budget)
 	}
 	if o.MaxInputBytes == 0 {
 		o.MaxInputBytes = DefaultMaxInput
@@ -193,8 +198,8 @@ func (s *Set) Close() error {
 	return nil
 }
 
-// Call runs the tool with the arguments of a model; progress, if not nil, is told how many bytes have been read. Safe for concurrent use.
-func (t Tool) Call(ctx context.Context, args json.RawMessage, progress func(done, total int64)) (*Result, error) {
+// Call runs the tool with the arguments of a model; progress may be nil. It is safe for concurrent use.
+func (t Tool) Call(ctx context.Context, args json.RawMessage, progress Progress) (*Result, error) {
 	res, err := t.call(ctx, args, progress)
 	if err == nil {
 		return res, nil

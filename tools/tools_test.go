@@ -61,9 +61,12 @@ func (r *recorder) last() core.Request {
 }
 
 // pipeline keeps the units whose words are in the instruction.
-func pipeline() core.Compressor {
+func pipeline() core.Compressor { return pipelineOf(64) }
+
+// pipelineOf is pipeline with windows of n ids, which bound the units.
+func pipelineOf(n int) core.Compressor {
 	return core.NewPipeline(core.PipelineOptions{
-		Critic: critictest.Match(2), Layout: critictest.Layout(64), Tokenizer: critictest.Tokenizer{}, ID: "match", Hash: "0", Threshold: 0.5,
+		Critic: critictest.Match(2), Layout: critictest.Layout(n), Tokenizer: critictest.Tokenizer{}, ID: "match", Hash: "0", Threshold: 0.5,
 	})
 }
 
