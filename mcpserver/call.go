@@ -29,21 +29,20 @@ const (
 func (s *Server) serverTools() []server.ServerTool {
 	largest := s.opt.MaxBudget
 	if largest == 0 {
-		largest = max(tools.DefaultCeiling, s.opt.Budget)
+		largest = max(tools.DefaultMaxBudget, s.opt.Budget)
 	}
 	var out []server.ServerTool
 	for _, t := range s.set.Tools() {
 		if s.opt.Tools != nil && !slices.Contains(s.opt.Tools, t.Name) {
 			continue
 		}
-		opts := []mcp.ToolOption{
-			mcp.WithDescription(t.Description), mcp.WithToolTitle(t.Title), mcp.WithRawInputSchema(t.InputSchema),
-			mcp.WithReadOnlyHintAnnotation(true), mcp.WithDestructiveHintAnnotation(false), mcp.WithIdempotentHintAnnotation(true), mcp.WithOpenWorldHintAnnotation(false),
+		tool := mcp.Tool{
+			Name: s.opt.ToolPrefix + t.Name, Title: t.Title, Description: t.Description, RawInputSchema: t.InputSchema,
+			Annotations: mcp.ToolAnnotation{ReadOnlyHint: new(true), DestructiveHint: new(false), IdempotentHint: new(true), OpenWorldHint: new(false)},
 		}
 		if !s.opt.NoStructured {
-			opts = append(opts, mcp.WithRawOutputSchema(t.OutputSchema))
+			tool.RawOutputSchema = t.OutputSchema
 		}
-		tool := mcp.NewTool(s.opt.ToolPrefix+t.Name, opts...)
 		if t.Name != tools.ListSources {
 			tool.Meta = mcp.NewMetaFromMap(map[string]any{resultCharsMeta: min(largest*charsPerToken, mostResultChars)})
 		}
