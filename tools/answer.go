@@ -198,7 +198,7 @@ func (a *answer) note() string {
 	case core.NothingRelevant:
 		say("Nothing in these %d tokens scores %v or more.%s Ask in other words, or lower threshold.", stats.TokensIn, a.req.Budget.Threshold, a.closest())
 	case core.Partial:
-		say("Kept %d of %d tokens; the time limit stopped the reading: %s not read. Call again for the rest.", stats.TokensOut, stats.TokensIn, a.places(a.res.Unread))
+		say("Kept %d of %d tokens; the time limit stopped the reading: %s not read. Name these lines in paths for the rest.", stats.TokensOut, stats.TokensIn, a.places(a.res.Unread))
 	}
 	if a.truncated() && a.req.Budget.Threshold > 0 {
 		say("More matches than fits: raise max_tokens or narrow the instruction.")

@@ -164,9 +164,9 @@ func into[T string | int | []string](v *T, m mend, allowed string) reader {
 	})
 }
 
-func text(v *string) reader   { return into(v, asText, someText) }
-func integer(v *int) reader   { return into(v, asInteger, someInteger) }
-func list(v *[]string) reader { return into(v, asList, someList) }
+func intoText(v *string) reader   { return into(v, asText, someText) }
+func intoInteger(v *int) reader   { return into(v, asInteger, someInteger) }
+func intoList(v *[]string) reader { return into(v, asList, someList) }
 
 // short is a value cut to what a message can hold.
 func short(value json.RawMessage) string {

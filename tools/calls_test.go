@@ -221,9 +221,12 @@ func TestKeep(t *testing.T) {
 
 func TestExpandLines(t *testing.T) {
 	s := newSet(t, pipeline(), nil)
-	h, err := s.Keep(context.Background(), []core.Document{{ID: "a.txt", Text: "1\n2\n3\n4\n5\n6\n"}, {ID: "b.txt", Text: "one\n\ntwo", FirstLine: 10}, {ID: "b.txt", Text: "three\n", FirstLine: 20}})
+	h, err := s.Keep(context.Background(), []core.Document{{ID: "b.txt", Text: "one\n\ntwo", FirstLine: 10}, {ID: "a.txt", Text: "1\n2\n3\n4\n5\n6\n"}, {ID: "b.txt", Text: "three\n", FirstLine: 20}})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if got := s.HandleSources(context.Background(), h); !reflect.DeepEqual(got, []string{"b.txt", "a.txt"}) {
+		t.Errorf("the sources are %q", got)
 	}
 	tests := []struct{ source, lines, want string }{
 		{"a.txt", "2-3", "[a.txt:2-3]\n2\n3"},
@@ -246,8 +249,8 @@ func TestExpandLines(t *testing.T) {
 		{"a.txt", "0-2", `[invalid_argument] "0-2" is no range of lines. Lines count from 1, the first comes first. Then call expand_context again.`},
 		{"a.txt", "3-2", `[invalid_argument] "3-2" is no range of lines. Lines count from 1, the first comes first. Then call expand_context again.`},
 		{"a.txt", "12345678901-2", `[invalid_argument] "12345678901-2" is no range of lines. Write START-END, as in 40-60. Then call expand_context again.`},
-		{"", "1", `[invalid_argument] the handle holds several sources. Name one of them: a.txt, b.txt. Then call expand_context again.`},
-		{"c.txt", "1", `[not_found] the handle holds no source "c.txt". It holds a.txt, b.txt. Then call expand_context again.`},
+		{"", "1", `[invalid_argument] the handle holds several sources. Name one of them: b.txt, a.txt. Then call expand_context again.`},
+		{"c.txt", "1", `[not_found] the handle holds no source "c.txt". It holds b.txt, a.txt. Then call expand_context again.`},
 	}
 	for _, tt := range tests {
 		if res := call(t, s, ExpandContext, argsOf(t, object{"handle": h, "source": tt.source, "lines": tt.lines})); res.Text != tt.want {
@@ -358,7 +361,7 @@ func (partial) Compress(_ context.Context, req core.Request) (*core.Result, erro
 func TestPartialSaysWhatWasNotRead(t *testing.T) {
 	s := newSet(t, partial{}, nil)
 	res := call(t, s, CompressContext, argsOf(t, object{"instruction": "x", "documents": []object{{"id": "a", "text": strings.Repeat("12345\n", 10)}}}))
-	if want := "kept\n\n[cprs] Kept 1 of 20 tokens; the time limit stopped the reading: a:6-10 not read. Call again for the rest. "; !strings.HasPrefix(res.Text, want) || !strings.HasSuffix(res.Text, " A warning.") {
+	if want := "kept\n\n[cprs] Kept 1 of 20 tokens; the time limit stopped the reading: a:6-10 not read. Name these lines in paths for the rest. "; !strings.HasPrefix(res.Text, want) || !strings.HasSuffix(res.Text, " A warning.") {
 		t.Errorf("got %q", res.Text)
 	}
 }

@@ -43,8 +43,8 @@ func (s *Set) decodeCompress(args json.RawMessage) (*compressArgs, error) {
 	} {
 		f[name] = mended(field.mend, field.allowed, f[name])
 	}
-	f["paths"] = list(&a.paths)
-	f["uris"] = list(&a.uris)
+	f["paths"] = intoList(&a.paths)
+	f["uris"] = intoList(&a.uris)
 	f["response_format"] = into(&a.format, asWord, someText)
 	if err := decode(args, f); err != nil {
 		return nil, err

@@ -156,18 +156,25 @@ func ofSource(docs []core.Document, id string) ([]core.Document, error) {
 	return out, nil
 }
 
-// sourceNames lists the IDs of documents, the first of them if there are many.
+// ids lists the IDs of documents, each once.
+func ids(docs []core.Document) []string {
+	var out []string
+	seen := map[string]bool{}
+	for i := range docs {
+		if !seen[docs[i].ID] {
+			seen[docs[i].ID] = true
+			out = append(out, docs[i].ID)
+		}
+	}
+	return out
+}
+
+// sourceNames writes the IDs of documents, the first of them if there are many.
 func sourceNames(docs []core.Document) string {
 	const most = 10
-	var names []string
-	for i := range docs {
-		if i > 0 && docs[i].ID == docs[i-1].ID {
-			continue
-		}
-		if len(names) == most {
-			return strings.Join(names, ", ") + fmt.Sprintf(" and %d more", len(docs)-i)
-		}
-		names = append(names, docs[i].ID)
+	names := ids(docs)
+	if n := len(names); n > most {
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", n-most)
 	}
 	return strings.Join(names, ", ")
 }
@@ -201,11 +208,11 @@ func (s *Set) Read(ctx context.Context, uri string) (*Original, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(ids(docs)) > 1 {
+		return nil, invalid("name one source: "+sourceNames(docs), "%s holds several", quoted(uri))
+	}
 	texts := make([]string, len(docs))
 	for i, d := range docs {
-		if d.ID != docs[0].ID {
-			return nil, invalid("name one source: "+sourceNames(docs), "%s holds several", quoted(uri))
-		}
 		texts[i] = d.Text
 	}
 	out := &Original{URI: uri, MIMEType: "text/plain; charset=utf-8", Text: strings.Join(texts, "\n")}
@@ -218,11 +225,11 @@ func (s *Set) Read(ctx context.Context, uri string) (*Original, error) {
 // Handles lists the handles of the principal of ctx, most recently used first.
 func (s *Set) Handles(ctx context.Context) []string { return s.opt.Store.Handles(principal(ctx)) }
 
-// HandleSources lists the sources behind a handle; none if it does not open for the principal of ctx.
+// HandleSources lists the sources behind a handle, each once; none if it does not open for the principal of ctx.
 func (s *Set) HandleSources(ctx context.Context, handle string) []string {
-	ids, err := s.opt.Store.Sources(principal(ctx), handle)
+	out, err := s.opt.Store.Sources(principal(ctx), handle)
 	if err != nil {
 		return nil
 	}
-	return ids
+	return out
 }

@@ -38,7 +38,7 @@ type linesOut struct {
 func (s *Set) expandContext(ctx context.Context, args json.RawMessage, progress Progress) (*Result, error) {
 	var a expandArgs
 	if err := decode(args, wire.Fields{
-		"handle": text(&a.handle), "source": text(&a.source), "lines": text(&a.lines), "query": text(&a.query), "max_tokens": integer(&a.maxTokens),
+		"handle": intoText(&a.handle), "source": intoText(&a.source), "lines": intoText(&a.lines), "query": intoText(&a.query), "max_tokens": intoInteger(&a.maxTokens),
 	}); err != nil {
 		return nil, err
 	}
@@ -88,8 +88,7 @@ func (s *Set) expandDocuments(ctx context.Context, a *expandArgs) ([]core.Docume
 		}
 		docs = some
 	}
-	several := docs[0].ID != docs[len(docs)-1].ID
-	if several && (a.lines != "" || a.query == "") {
+	if len(ids(docs)) > 1 && (a.lines != "" || a.query == "") {
 		return nil, invalid("name one of them: "+sourceNames(docs), "the handle holds several sources")
 	}
 	if a.lines == "" {

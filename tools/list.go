@@ -30,7 +30,7 @@ type fileOut struct {
 
 func (s *Set) listSources(ctx context.Context, args json.RawMessage, _ Progress) (*Result, error) {
 	var pattern string
-	if err := decode(args, wire.Fields{"pattern": text(&pattern)}); err != nil {
+	if err := decode(args, wire.Fields{"pattern": intoText(&pattern)}); err != nil {
 		return nil, err
 	}
 	files, skipped, more, err := s.opt.Sources.List(ctx, pattern, mostFiles)

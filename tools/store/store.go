@@ -64,7 +64,7 @@ type record struct {
 	Content   [sha256.Size]byte
 	Bytes     int64
 	Expires   time.Time
-	Sources   []string // ids of the documents
+	Sources   []string // ids of the documents, each once
 }
 
 type entry struct {
@@ -109,10 +109,17 @@ func (s *Store) TTL() time.Duration { return s.opt.TTL }
 func (s *Store) Put(principal string, docs []core.Document) (handle string, err error) {
 	r := record{Principal: principal, Content: digest(principal, docs)}
 	docs = slices.Clone(docs)
+	seen := map[string]bool{}
 	for i := range docs {
 		docs[i].Meta = nil
 		r.Bytes += int64(len(docs[i].Text)+len(docs[i].ID)+len(docs[i].Title)) + docBytes
-		r.Sources = append(r.Sources, docs[i].ID)
+		if id := docs[i].ID; !seen[id] {
+			seen[id] = true
+			r.Sources = append(r.Sources, id)
+		}
+	}
+	if len(docs) == 0 {
+		return "", &core.Error{Code: core.CodeInvalidArgument, Message: "there is no original to keep", Hint: "give at least one document"}
 	}
 	if r.Bytes > s.opt.MaxBytes {
 		return "", &core.Error{Code: core.CodeTooLarge, Message: fmt.Sprintf("the originals take %d bytes, the store holds %d", r.Bytes, s.opt.MaxBytes),
@@ -160,7 +167,7 @@ func (s *Store) Get(principal, handle string) ([]core.Document, error) {
 	return docs, nil
 }
 
-// Sources lists the ids of the documents behind a handle of principal; the errors are those of Get.
+// Sources lists the ids of the documents behind a handle of principal, each once; the errors are those of Get.
 func (s *Store) Sources(principal, handle string) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -67,6 +67,7 @@ func TestPutGet(t *testing.T) {
 		docs := []core.Document{
 			{ID: "a.md", Title: "A", Text: "one\r\n\x00two \xff\xfe", FirstLine: 7, Meta: map[string]any{"k": t}},
 			{ID: "b.md"},
+			{ID: "a.md", FirstLine: 20},
 		}
 		h := put(t, s, "ann", docs...)
 		if len(h) != 26 || h != strings.ToLower(h) {
@@ -166,8 +167,11 @@ func TestEviction(t *testing.T) {
 	}
 }
 
-func TestTooLarge(t *testing.T) {
+func TestRefused(t *testing.T) {
 	each(t, &Options{MaxBytes: 1000}, func(t *testing.T, s *Store) {
+		if _, err := s.Put("", nil); code(err) != core.CodeInvalidArgument {
+			t.Errorf("no documents: %v", err)
+		}
 		a := put(t, s, "", sized("a", 1000))
 		if _, err := s.Put("", []core.Document{sized("b", 1001)}); code(err) != core.CodeTooLarge {
 			t.Errorf("one byte too large: %v", err)
