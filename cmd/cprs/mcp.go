@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cprs-go/cprs/core"
+	"github.com/cprs-go/cprs/core/engine"
+	"github.com/cprs-go/cprs/core/source"
+	"github.com/cprs-go/cprs/mcpserver"
+	"github.com/cprs-go/cprs/tools/httpapi"
+	"github.com/cprs-go/cprs/tools/store"
+)
+
+// mcpFlags are the flags of cprs mcp and its proxy that say how to serve.
+type mcpFlags struct {
+	addr      string
+	tokenFile string
+	origins   []string
+	hosts     []string
+	logFile   string
+	logLevel  string
+	engine    engine.Options
+
+	closeLog func() error
+}
+
+func (f *mcpFlags) register(cmd *cobra.Command) {
+	fs := cmd.Flags()
+	fs.StringVar(&f.addr, "http", "", "serve HTTP on this HOST:PORT in place of standard input and output")
+	fs.StringVar(&f.tokenFile, "token-file", "", "file of the bearer tokens that may call over HTTP, one a line; default: $CPRS_TOKEN")
+	fs.StringArrayVar(&f.origins, "allow-origin", nil, "web page origin that may call over HTTP, such as https://app.example.com")
+	fs.StringArrayVar(&f.hosts, "allow-host", nil, "name by which the server is reached over HTTP, beside localhost and its address")
+	fs.StringVar(&f.logFile, "log-file", "", "file to log to; default: standard error")
+	fs.StringVar(&f.logLevel, "log-level", "warn", "debug, info, warn or error; no text or instruction is logged at any level")
+	engineFlags(cmd, &f.engine)
+	completeNames(cmd)
+}
+
+// logger is where the server logs to: never standard output, which speaks the protocol.
+func (f *mcpFlags) logger() (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
+		return nil, invalid(fmt.Errorf("there is no log level %q", f.logLevel), "give debug, info, warn or error")
+	}
+	f.closeLog = func() error { return nil }
+	out := os.Stderr
+	if f.logFile != "" {
+		file, err := os.OpenFile(f.logFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		out, f.closeLog = file, file.Close
+	}
+	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level})), nil
+}
+
+// http are the checks of the HTTP server.
+func (f *mcpFlags) http() (o httpapi.Options, err error) {
+	o.AllowedOrigins, o.AllowedHosts = f.origins, f.hosts
+	if f.addr == "" {
+		return o, nil
+	}
+	if f.tokenFile != "" {
+		o.Tokens, err = httpapi.ReadTokens(f.tokenFile)
+	} else if t := os.Getenv("CPRS_TOKEN"); t != "" {
+		o.Tokens = []string{t}
+		err = httpapi.CheckTokens(o.Tokens)
+	}
+	return o, err
+}
+
+// lazyEngine opens the critic in the background.
+func lazyEngine(o *engine.Options) *mcpserver.Lazy {
+	return mcpserver.NewLazy(func(ctx context.Context) (core.Compressor, error) { return engine.Open(ctx, o) })
+}
+
+type mcpServeFlags struct {
+	mcpFlags
+	opt        mcpserver.Options
+	roots      []string
+	maxFile    int64
+	noRoot     bool
+	handleFile string
+	handleTime time.Duration
+	hidden     bool
+}
+
+func newMCPCommand() *cobra.Command {
+	var f mcpServeFlags
+	cmd := &cobra.Command{
+		Use:   "mcp [--root FOLDER]...",
+		Short: "Serve compress_context to Claude Desktop, IDE agents and other MCP hosts",
+		Long: `Serve the tools compress_context, expand_context and list_sources over the Model Context Protocol, on standard input and output
+or, with --http, on streamable HTTP at /mcp.
+
+Files are read below the --root folders only ($CPRS_ROOT holds more, parted as in $PATH). Hosts are set up by: cprs mcp install.`,
+		Example: `  cprs mcp --root ~/projects
+  cprs mcp install --host claude-code --root .
+  cprs mcp --http 127.0.0.1:8787 --root docs
+  cprs mcp proxy -- npx -y @modelcontextprotocol/server-filesystem .`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context()) },
+	}
+	fs := cmd.Flags()
+	fs.StringArrayVar(&f.roots, "root", nil, "folder below which files may be read; may be repeated")
+	fs.Int64Var(&f.maxFile, "max-file-bytes", 64<<20, "largest file that is read")
+	fs.BoolVar(&f.hidden, "hidden", false, "also read hidden files of folders")
+	fs.IntVar(&f.opt.Budget, "default-tokens", 0, "tokens of an answer where the caller sets no limit; default: 8000")
+	fs.IntVar(&f.opt.MaxBudget, "max-tokens", 0, "the most that a caller can set; default: 16000")
+	fs.StringSliceVar(&f.opt.Tools, "tools", nil, "tools to offer, with commas between them; default: all")
+	fs.StringVar(&f.opt.ToolPrefix, "tool-prefix", "", "put before every tool name")
+	fs.BoolVar(&f.opt.NoStructured, "no-structured", false, "give results as text only")
+	fs.IntVar(&f.opt.Concurrency, "concurrency", 0, "calls that run at a time; default: 4")
+	fs.IntVar(&f.opt.Queue, "queue", 0, "calls that may wait; default: 64")
+	fs.DurationVar(&f.opt.Timeout, "timeout", 0, "longest time of a call; default: 5m")
+	fs.StringVar(&f.handleFile, "handles", "", "file that keeps handles over a restart; default: they are kept in memory")
+	fs.DurationVar(&f.handleTime, "handle-time", 0, "how long a handle lasts; default: 1h")
+	f.register(cmd)
+	return cmd
+}
+
+func (f *mcpServeFlags) run(ctx context.Context) (err error) {
+	if f.opt.Logger, err = f.logger(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.closeLog()) }()
+	if f.opt.HTTP, err = f.http(); err != nil {
+		return err
+	}
+	if err := f.openSources(); err != nil {
+		return err
+	}
+	if f.opt.Sources != nil {
+		defer func() { err = errors.Join(err, f.opt.Sources.Close()) }()
+	}
+	if err := f.openStore(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.opt.Store.Close()) }()
+	c := lazyEngine(&f.engine)
+	defer func() { err = errors.Join(err, c.Close()) }()
+	s, err := mcpserver.New(c, &f.opt)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if f.addr != "" {
+		return s.ListenAndServe(ctx, f.addr)
+	}
+	return s.ServeStdio(ctx)
+}
+
+// openSources opens the roots; without any there are no sources.
+func (f *mcpServeFlags) openSources() (err error) {
+	var roots []source.Root
+	for _, dir := range append(f.roots, filepath.SplitList(os.Getenv("CPRS_ROOT"))...) {
+		if dir = strings.TrimSpace(dir); dir != "" {
+			roots = append(roots, source.Root{Dir: dir})
+		}
+	}
+	if roots == nil {
+		return nil
+	}
+	f.opt.MaxInputBytes = max(f.maxFile, 64<<20)
+	f.opt.Sources, err = source.New(&source.Options{Roots: roots, MaxFileBytes: f.maxFile, MaxTotalBytes: f.opt.MaxInputBytes, Hidden: f.hidden})
+	return err
+}
+
+func (f *mcpServeFlags) openStore() (err error) {
+	o := &store.Options{TTL: f.handleTime}
+	if f.handleFile == "" {
+		f.opt.Store = store.New(o)
+		return nil
+	}
+	f.opt.Store, err = store.Open(f.handleFile, o)
+	return err
+}
