@@ -7,17 +7,19 @@ import "unsafe"
 // assembly is a set of assembly kernels, and the Go code that walks matrices with them. The kernels work on whole tiles and
 // on multiples of 16 values.
 type assembly struct {
-	int8Rows, int8Cols int // the tile of gemmInt8
-	group              int // consecutive inputs of one output side by side in a panel of int8 weights: 4 as int8, 2 as int16
-	f32Rows, f32Cols   int // the tile of gemmF32 and gemmScaled
+	int8Rows, int8Cols int  // the tile of tileInt8
+	f32Rows, f32Cols   int  // the tile of gemmF32, gemmScores and gemmScaled
+	words              bool // whether tileInt8 reads activations as words too, beside bytes
 
-	gemmInt8   func(k int, a *byte, lda int, b *byte, c *float32, ldc int, rowScale, scale, bias *float32, offset *int32)
+	packInt8   func(d *Int8Dense, w []int8)
+	tileInt8   func(d *Int8Dense, a *Rows, i, j int, c *float32, ldc int) // rows from i on, outputs from j on
 	gemmF32    func(k int, a *float32, lda int, b, c *float32, ldc int, bias *float32)
+	gemmScores func(panels, k int, a *float32, lda int, b, c *float32, ldc int)
 	gemmScaled func(k int, a *float32, lda int, b, c *float32, ldc int, rowScale *float32)
-	quantize   func(dst *byte, x *float32, n int, inv float32)
+	quantize   func(bytes *uint8, words *int16, x *float32, n int, inv float32)
 	absMax     func(x *float32, n int) float32
 	gelu       func(x *float32, n int) float32
-	expSum     func(x *float32, n int, scale float32) float32
+	expRows    func(x *float32, stride, rows, n int, scale float32, inverse *float32)
 	addNorm    func(dst, x, y *float32, n int, gamma, beta *float32, eps float32)
 	dot        func(x, y *float32, n int) float32
 	axpy       func(y *float32, a float32, x *float32, n int)
@@ -29,7 +31,8 @@ type assembly struct {
 func (m *assembly) level(name string) *level {
 	return &level{
 		name:     name,
-		unsigned: m.group == 4,
+		bytes:    true,
+		words:    m.words,
 		packInt8: m.packInt8,
 		mulInt8:  m.mulInt8,
 		packF32:  m.packF32,
@@ -40,15 +43,13 @@ func (m *assembly) level(name string) *level {
 			head, tail := split(x)
 			return max(m.absMax(start(head), len(head)), absMaxPortable(tail))
 		},
-		quantize8: func(dst []uint8, x []float32, inv float32) {
+		quantize: func(bytes []uint8, words []int16, x []float32, inv float32) {
 			head, tail := split(x)
-			m.quantize(start(dst[:len(x)]), start(head), len(head), inv)
-			quantize8Portable(dst[len(head):], tail, inv)
-		},
-		quantize: func(dst []int16, x []float32, inv float32) {
-			head, tail := split(x)
-			m.quantize((*byte)(unsafe.Pointer(start(dst[:len(x)]))), start(head), len(head), inv)
-			quantizePortable(dst[len(head):], tail, inv)
+			m.quantize(start(bytes), start(words), start(head), len(head), inv)
+			if words != nil {
+				words = words[len(head):]
+			}
+			quantizePortable(bytes[len(head):], words, tail, inv)
 		},
 		gelu: func(x []float32) float32 {
 			head, tail := split(x)
@@ -99,55 +100,6 @@ func split[T any](x []T) (head, tail []T) {
 
 func start[T any](x []T) *T { return unsafe.SliceData(x) }
 
-// packInt8 lays the weights out in panels of int8Cols outputs: for each group of inputs, the group of every output of the panel.
-func (m *assembly) packInt8(d *Int8Dense, w []int8) {
-	stride, n := roundUp(d.k, depth), roundUp(d.n, m.int8Cols)
-	if m.group == 4 {
-		d.w8 = aligned[int8](n * stride)
-		d.offset = aligned[int32](n)
-	} else {
-		d.w16 = aligned[int16](n * stride)
-	}
-	for j := range d.n {
-		row := w[j*d.k : (j+1)*d.k]
-		at := j/m.int8Cols*m.int8Cols*stride + j%m.int8Cols*m.group
-		if m.group == 4 {
-			d.offset[j] = -128 * spread4(d.w8[at:], row, m.int8Cols*4)
-		} else {
-			spread2(d.w16[at:], row, m.int8Cols*2)
-		}
-	}
-}
-
-// spread4 writes w by fours, step values apart, and returns its sum.
-func spread4(dst, w []int8, step int) (sum int32) {
-	for len(w) >= 4 {
-		dst[0], dst[1], dst[2], dst[3] = w[0], w[1], w[2], w[3]
-		sum += int32(w[0]) + int32(w[1]) + int32(w[2]) + int32(w[3])
-		if w = w[4:]; len(w) > 0 {
-			dst = dst[step:]
-		}
-	}
-	for i, v := range w {
-		dst[i] = v
-		sum += int32(v)
-	}
-	return sum
-}
-
-// spread2 writes w by twos, step values apart.
-func spread2(dst []int16, w []int8, step int) {
-	for len(w) >= 2 {
-		dst[0], dst[1] = int16(w[0]), int16(w[1])
-		if w = w[2:]; len(w) > 0 {
-			dst = dst[step:]
-		}
-	}
-	for i, v := range w {
-		dst[i] = int16(v)
-	}
-}
-
 // packF32 lays the weights out in panels of f32Cols outputs: for each input, its weight in every output of the panel.
 func (m *assembly) packF32(d *F32Dense, w []float32) {
 	d.w = aligned[float32](roundUp(d.n, m.f32Cols) * d.k)
@@ -196,34 +148,18 @@ func (o output) fetch(i, j, rows, cols, tileCols int) {
 // mulInt8 computes rows from…to of a into dst, panel by panel.
 func (m *assembly) mulInt8(d *Int8Dense, dst []float32, a *Rows, from, to int, s *Scratch) {
 	s.tile = grow(s.tile, m.int8Rows*m.int8Cols)
-	rows, out, k := to-from, output{dst, d.n, s.tile}, roundUp(d.k, depth)
+	rows, out := to-from, output{dst, d.n, s.tile}
 	for j := 0; j < d.n; j += m.int8Cols {
 		cols := min(m.int8Cols, d.n-j)
-		var b *byte
-		var offset *int32
-		if m.group == 4 {
-			b, offset = (*byte)(unsafe.Pointer(&d.w8[j*k])), &d.offset[j]
-		} else {
-			b = (*byte)(unsafe.Pointer(&d.w16[j*k]))
-		}
 		tiles(rows, m.int8Rows, func(i int, partial bool) {
 			whole := !partial && cols == m.int8Cols
 			c, ldc := out.tile(i, j, m.int8Cols, whole)
-			p, lda := m.quantized(a, from+i)
-			m.gemmInt8(k/depth, p, lda, b, c, ldc, &a.scale[from+i], &d.scale[j], &d.bias[j], offset)
+			m.tileInt8(d, a, from+i, j, c, ldc)
 			if !whole {
 				out.fetch(i, j, min(rows, m.int8Rows), cols, m.int8Cols)
 			}
 		})
 	}
-}
-
-// quantized returns where row i of a starts, and the bytes from one row to the next.
-func (m *assembly) quantized(a *Rows, i int) (row *byte, stride int) {
-	if m.group == 4 {
-		return &a.q8[i*a.stride], a.stride
-	}
-	return (*byte)(unsafe.Pointer(&a.q16[i*a.stride])), 2 * a.stride
 }
 
 // mulF32 computes rows from…to of a into dst, panel by panel.

@@ -14,9 +14,6 @@ func (m *assembly) attend(dst, qkv []float32, rows, heads, dim int, s *Scratch) 
 	s.scores = grow(s.scores, m.f32Rows*(padded+chunk))
 	s.tile = grow(s.tile, m.f32Rows*m.f32Cols)
 	s.pad = grow(s.pad, m.f32Rows*3*h)
-	for i := range s.scale {
-		s.scale[i] = float32(1 / math.Sqrt(float64(dim)))
-	}
 	x := qkv
 	if rows < m.f32Rows {
 		copy(s.pad, qkv)
@@ -45,16 +42,13 @@ func (m *assembly) attend(dst, qkv []float32, rows, heads, dim int, s *Scratch) 
 func (m *assembly) score(q *float32, rows, stride, dim int, s *Scratch) {
 	padded := roundUp(rows, m.f32Cols)
 	lds := padded + chunk
-	for j := 0; j < padded; j += m.f32Cols {
-		m.gemmScaled(dim, q, 4*stride, &s.keys[j*dim], &s.scores[j], 4*lds, &s.scale[0])
-	}
+	m.gemmScores(padded/m.f32Cols, dim, q, 4*stride, &s.keys[0], &s.scores[0], 4*lds)
 	for r := range m.f32Rows {
-		row := s.scores[r*lds:][:padded]
 		for j := rows; j < padded; j++ {
-			row[j] = float32(math.Inf(-1)) // its exponential, 2⁻¹²⁶, is lost in the sum
+			s.scores[r*lds+j] = float32(math.Inf(-1)) // its exponential, 2⁻⁸⁰, is lost in the sum
 		}
-		s.inverse[r] = 1 / m.expSum(&row[0], padded, math.Log2E)
 	}
+	m.expRows(&s.scores[0], 4*lds, m.f32Rows, padded, float32(math.Log2E/math.Sqrt(float64(dim))), &s.inverse[0])
 }
 
 // packKeys transposes the keys of one head, of which x holds a row every stride values, into panels of f32Cols keys: for each
@@ -83,8 +77,13 @@ func (m *assembly) packKeys(dst, x []float32, rows, stride, dim int) {
 // packValues copies the values of one head, of which x holds a row every stride values, into panels of f32Cols dimensions.
 func (m *assembly) packValues(dst, x []float32, rows, stride, dim int) {
 	for j := 0; j < dim; j += m.f32Cols {
-		panel := dst[j*rows:]
-		cols := min(m.f32Cols, dim-j)
+		panel, cols := dst[j*rows:], min(m.f32Cols, dim-j)
+		if cols == m.f32Cols {
+			for c := 0; c < cols; c += chunk {
+				copyRows(&panel[c], 4*m.f32Cols, &x[j+c], 4*stride, rows)
+			}
+			continue
+		}
 		for i := range rows {
 			line := panel[i*m.f32Cols:][:m.f32Cols]
 			copy(line, x[i*stride+j:][:cols])

@@ -49,9 +49,17 @@ type Int8Dense struct {
 	lv     *level
 	scale  []float32 // [n], padded to whole panels
 	bias   []float32 // [n], padded to whole panels
-	offset []int32   // [n] −128·Σw of an output, where activations are unsigned
-	w8     []int8
-	w16    []int16
+	w8     []int8    // where all weights are multiplied as bytes
+	panels []panel   // where not all are
+	offset []int32   // −128·Σ of the weights of an output that meet activations with zero point 128
+}
+
+// panel holds the weights of a few outputs, in groups of four inputs. A group is light if the 16-bit sums of products of neighbouring inputs cannot
+// overflow in any of the outputs.
+type panel struct {
+	lightFirst, heavyFirst []int32 // the first input of each group
+	light                  []int8  // [lights][outputs][4]
+	heavy                  []int16 // [heavies][2][outputs][2]
 }
 
 // NewInt8Dense packs the weights w [n][k], of which output j counts scale[j] each, for the level in use. Weights lie in

@@ -17,8 +17,8 @@ type layer struct {
 
 func newInt8(r *rand.Rand, n, k int) layer {
 	w, scale := make([]int8, n*k), make([]float32, n)
-	for i := range w {
-		w[i] = int8(r.IntN(255) - 127)
+	for i := range w { // as spread as those of trained layers
+		w[i] = int8(min(max(r.NormFloat64()*38, -127), 127))
 	}
 	for j := range scale {
 		scale[j] = float32(r.Float64()+0.5) / 127 / float32(math.Sqrt(float64(k)))
@@ -76,7 +76,7 @@ func (r *Rows) values(t *testing.T) []float32 {
 
 // integer returns what value j of row i was quantised to.
 func (r *Rows) integer(i, j int) int {
-	if current.unsigned {
+	if current.bytes {
 		return int(r.q8[i*r.stride+j]) - 128
 	}
 	return int(r.q16[i*r.stride+j])
@@ -203,30 +203,32 @@ func exactNorm(x []float64, gamma, beta []float32) {
 	}
 }
 
-// TestInt8Extremes drives the sums to where saturating instructions would lose them.
+// TestInt8Extremes drives the sums to where saturating instructions lose them, and to just before.
 func TestInt8Extremes(t *testing.T) {
 	atLevels(t, func(t *testing.T) {
 		const n, k = 64, 384
-		for _, sign := range []int8{-1, 1} {
-			w, scale, bias, x := make([]int8, n*k), make([]float32, n), make([]float32, n), make([]float32, k)
-			for i := range w {
-				w[i] = 127 * sign
-			}
-			for i := range x {
-				x[i] = 127
-			}
-			for i := range scale {
-				scale[i] = 1
-			}
-			d := NewInt8Dense(w, scale, bias, n, k)
-			var a Rows
-			var s Scratch
-			d.Load(&a, x, 1)
-			got := make([]float32, n)
-			d.Mul(got, &a, &s)
-			for j, v := range got {
-				if want := float32(sign) * 127 * 127 * k; v != want {
-					t.Fatalf("output %d of weights %d is %v, want %v", j, w[0], v, want)
+		for _, pair := range [][2]int8{{127, 127}, {-127, -127}, {127, 1}, {-127, -1}, {64, 64}, {-64, -64}, {64, 65}, {-65, -64}, {127, -127}, {0, 127}} {
+			for _, activation := range []float32{127, -127} {
+				w, scale, bias, x := make([]int8, n*k), make([]float32, n), make([]float32, n), make([]float32, k)
+				for i := range w {
+					w[i] = pair[i%2]
+				}
+				for i := range x {
+					x[i] = activation
+				}
+				for i := range scale {
+					scale[i] = 1
+				}
+				d := NewInt8Dense(w, scale, bias, n, k)
+				var a Rows
+				var s Scratch
+				d.Load(&a, x, 1)
+				got := make([]float32, n)
+				d.Mul(got, &a, &s)
+				for j, v := range got {
+					if want := activation * (float32(pair[0]) + float32(pair[1])) * k / 2; v != want {
+						t.Fatalf("output %d of weights %d and activation %v is %v, want %v", j, pair, activation, v, want)
+					}
 				}
 			}
 		}

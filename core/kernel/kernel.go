@@ -18,16 +18,15 @@ import (
 // level is one implementation of the kernels.
 type level struct {
 	name string
-	// unsigned says that activations are held as u8 with zero point 128, else as int16.
-	unsigned bool
+	// bytes and words say how quantised activations are held: as u8 with zero point 128, as int16, or both.
+	bytes, words bool
 
 	packInt8  func(d *Int8Dense, w []int8)
 	mulInt8   func(d *Int8Dense, dst []float32, a *Rows, from, to int, s *Scratch)
 	packF32   func(d *F32Dense, w []float32)
 	mulF32    func(d *F32Dense, dst []float32, a *Rows, from, to int, s *Scratch)
 	absMax    func(x []float32) float32
-	quantize8 func(dst []uint8, x []float32, inv float32)
-	quantize  func(dst []int16, x []float32, inv float32)
+	quantize  func(bytes []uint8, words []int16, x []float32, inv float32) // into those that are not nil
 	gelu      func(x []float32) (absMax float32)
 	addNorm   func(dst, x, y, gamma, beta []float32, eps float32)
 	softmax   func(x []float32)

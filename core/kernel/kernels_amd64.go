@@ -2,25 +2,30 @@
 
 package kernel
 
-// gemmInt8AVX2 sets the tile c of 6 rows × 16 columns to (offset + a·b)·rowScale·scale + bias, over k groups of 16 values.
+// gemmMixedAVX2 sets the tile c of 6 rows × 16 columns to (offset + a·b)·rowScale·scale + bias, with the groups of b; a8 is a16 plus 128.
 //
 //go:noescape
-func gemmInt8AVX2(k int, a *byte, lda int, b *byte, c *float32, ldc int, rowScale *float32, scale *float32, bias *float32, offset *int32)
+func gemmMixedAVX2(lights int, lightFirst *int32, light *int8, heavies int, heavyFirst *int32, heavy *int16, a8 *uint8, a16 *int16, stride int, c *float32, ldc int, rowScale *float32, scale *float32, bias *float32, offset *int32)
 
 // gemmF32AVX2 sets the tile c of 6 rows × 16 columns to bias + a·b over k values.
 //
 //go:noescape
 func gemmF32AVX2(k int, a *float32, lda int, b *float32, c *float32, ldc int, bias *float32)
 
+// gemmScoresAVX2 sets c, of 6 rows × panels·16 columns, to a·b over k values.
+//
+//go:noescape
+func gemmScoresAVX2(panels int, k int, a *float32, lda int, b *float32, c *float32, ldc int)
+
 // gemmScaledAVX2 sets the tile c of 6 rows × 16 columns to (a·b)·rowScale over k values.
 //
 //go:noescape
 func gemmScaledAVX2(k int, a *float32, lda int, b *float32, c *float32, ldc int, rowScale *float32)
 
-// quantizeAVX2 sets dst to x·inv rounded, as int16; n is a multiple of 16.
+// quantizeAVX2 sets bytes to x·inv rounded, as u8 with zero point 128, and without one in words; n is a multiple of 16.
 //
 //go:noescape
-func quantizeAVX2(dst *byte, x *float32, n int, inv float32)
+func quantizeAVX2(bytes *uint8, words *int16, x *float32, n int, inv float32)
 
 // absMaxAVX2 returns the greatest magnitude of x; n is a multiple of 16.
 //
@@ -32,10 +37,10 @@ func absMaxAVX2(x *float32, n int) float32
 //go:noescape
 func geluAVX2(x *float32, n int) float32
 
-// expSumAVX2 replaces x by 2^((x−max x)·scale) and returns the sum; scale is positive; n is a multiple of 16.
+// expRowsAVX2 replaces each row of x by 2^(x·scale−top), where top is the greatest x·scale rounded, and sets inverse to 1/Σ of each; stride is in bytes, scale is positive, x·scale lies within ±2²¹; n is a multiple of 16.
 //
 //go:noescape
-func expSumAVX2(x *float32, n int, scale float32) float32
+func expRowsAVX2(x *float32, stride int, rows int, n int, scale float32, inverse *float32)
 
 // addNormAVX2 sets dst to LayerNorm(x + y); a nil y counts as zero; n is a multiple of 16.
 //
@@ -70,22 +75,27 @@ func decodeF16AVX2(dst *float32, x *uint16, n int)
 // gemmInt8AVX512 sets the tile c of 6 rows × 64 columns to (offset + a·b)·rowScale·scale + bias, over k groups of 16 values.
 //
 //go:noescape
-func gemmInt8AVX512(k int, a *byte, lda int, b *byte, c *float32, ldc int, rowScale *float32, scale *float32, bias *float32, offset *int32)
+func gemmInt8AVX512(k int, a *uint8, lda int, b *int8, c *float32, ldc int, rowScale *float32, scale *float32, bias *float32, offset *int32)
 
 // gemmF32AVX512 sets the tile c of 12 rows × 32 columns to bias + a·b over k values.
 //
 //go:noescape
 func gemmF32AVX512(k int, a *float32, lda int, b *float32, c *float32, ldc int, bias *float32)
 
+// gemmScoresAVX512 sets c, of 12 rows × panels·32 columns, to a·b over k values.
+//
+//go:noescape
+func gemmScoresAVX512(panels int, k int, a *float32, lda int, b *float32, c *float32, ldc int)
+
 // gemmScaledAVX512 sets the tile c of 12 rows × 32 columns to (a·b)·rowScale over k values.
 //
 //go:noescape
 func gemmScaledAVX512(k int, a *float32, lda int, b *float32, c *float32, ldc int, rowScale *float32)
 
-// quantizeAVX512 sets dst to x·inv rounded, as u8 with zero point 128; n is a multiple of 16.
+// quantizeAVX512 sets bytes to x·inv rounded, as u8 with zero point 128; words is not used; n is a multiple of 16.
 //
 //go:noescape
-func quantizeAVX512(dst *byte, x *float32, n int, inv float32)
+func quantizeAVX512(bytes *uint8, words *int16, x *float32, n int, inv float32)
 
 // absMaxAVX512 returns the greatest magnitude of x; n is a multiple of 16.
 //
@@ -97,10 +107,10 @@ func absMaxAVX512(x *float32, n int) float32
 //go:noescape
 func geluAVX512(x *float32, n int) float32
 
-// expSumAVX512 replaces x by 2^((x−max x)·scale) and returns the sum; scale is positive; n is a multiple of 16.
+// expRowsAVX512 replaces each row of x by 2^(x·scale−top), where top is the greatest x·scale rounded, and sets inverse to 1/Σ of each; stride is in bytes, scale is positive, x·scale lies within ±2²¹; n is a multiple of 16.
 //
 //go:noescape
-func expSumAVX512(x *float32, n int, scale float32) float32
+func expRowsAVX512(x *float32, stride int, rows int, n int, scale float32, inverse *float32)
 
 // addNormAVX512 sets dst to LayerNorm(x + y); a nil y counts as zero; n is a multiple of 16.
 //
@@ -136,6 +146,11 @@ func decodeF16AVX512(dst *float32, x *uint16, n int)
 //
 //go:noescape
 func transpose8(dst *float32, ldd int, src *float32, lds int, n int)
+
+// copyRows copies rows of 16 values, ldd and lds bytes apart; there is at least one.
+//
+//go:noescape
+func copyRows(dst *float32, ldd int, src *float32, lds int, rows int)
 
 // hasF16C tells whether the CPU converts half precision; golang.org/x/sys/cpu does not know.
 func hasF16C() bool

@@ -38,15 +38,17 @@ func Features() []string {
 }
 
 var avx2 = (&assembly{
-	int8Rows: 6, int8Cols: 16, group: 2,
+	int8Rows: 6, int8Cols: 16, words: true,
 	f32Rows: 6, f32Cols: 16,
-	gemmInt8:   gemmInt8AVX2,
+	packInt8:   packMixed,
+	tileInt8:   tileMixed,
 	gemmF32:    gemmF32AVX2,
+	gemmScores: gemmScoresAVX2,
 	gemmScaled: gemmScaledAVX2,
 	quantize:   quantizeAVX2,
 	absMax:     absMaxAVX2,
 	gelu:       geluAVX2,
-	expSum:     expSumAVX2,
+	expRows:    expRowsAVX2,
 	addNorm:    addNormAVX2,
 	dot:        dotAVX2,
 	axpy:       axpyAVX2,
@@ -56,15 +58,17 @@ var avx2 = (&assembly{
 }).level("avx2")
 
 var avx512 = (&assembly{
-	int8Rows: 6, int8Cols: 64, group: 4,
+	int8Rows: 6, int8Cols: 64,
 	f32Rows: 12, f32Cols: 32,
-	gemmInt8:   gemmInt8AVX512,
+	packInt8:   packBytes,
+	tileInt8:   tileBytes,
 	gemmF32:    gemmF32AVX512,
+	gemmScores: gemmScoresAVX512,
 	gemmScaled: gemmScaledAVX512,
 	quantize:   quantizeAVX512,
 	absMax:     absMaxAVX512,
 	gelu:       geluAVX512,
-	expSum:     expSumAVX512,
+	expRows:    expRowsAVX512,
 	addNorm:    addNormAVX512,
 	dot:        dotAVX512,
 	axpy:       axpyAVX512,

@@ -31,12 +31,11 @@ func roundUp(n, m int) int { return (n + m - 1) / m * m }
 // Scratch is the working memory of one worker. The zero value is ready; it grows to what the largest call needs and is
 // then reused. It must not be shared by calls that run at the same time.
 type Scratch struct {
-	block   []float32 // output rows of a dense layer on their way to an epilogue
-	pad     []float32 // input rows where there are fewer than one tile
-	tile    []float32 // an output tile that reaches over the edge
-	keys    []float32 // keys of one head, in panels
-	values  []float32 // values of one head, in panels
-	scores  []float32 // scores of one tile of queries
-	scale   [tileRows]float32
+	block   []float32         // output rows of a dense layer on their way to an epilogue
+	pad     []float32         // input rows where there are fewer than one tile
+	tile    []float32         // an output tile that reaches over the edge
+	keys    []float32         // keys of one head, in panels
+	values  []float32         // values of one head, in panels
+	scores  []float32         // scores of one tile of queries
 	inverse [tileRows]float32 // 1/Σ of each row of scores
 }

@@ -5,12 +5,12 @@ import "math"
 // portable is the level that runs everywhere, in plain Go.
 var portable = &level{
 	name:      "portable",
+	words:     true,
 	packInt8:  func(d *Int8Dense, w []int8) { d.w8 = append([]int8(nil), w...) },
 	mulInt8:   mulInt8Portable,
 	packF32:   func(d *F32Dense, w []float32) { d.w = append([]float32(nil), w...) },
 	mulF32:    mulF32Portable,
 	absMax:    absMaxPortable,
-	quantize8: quantize8Portable,
 	quantize:  quantizePortable,
 	gelu:      geluPortable,
 	addNorm:   addNormPortable,
@@ -56,15 +56,15 @@ func absMaxPortable(x []float32) float32 {
 }
 
 // The conversion keeps the product from being fused with anything, so that it is rounded alike at every level.
-func quantizePortable(dst []int16, x []float32, inv float32) {
+func quantizePortable(bytes []uint8, words []int16, x []float32, inv float32) {
 	for i, v := range x {
-		dst[i] = int16(roundEven(float32(v * inv)))
-	}
-}
-
-func quantize8Portable(dst []uint8, x []float32, inv float32) {
-	for i, v := range x {
-		dst[i] = uint8(roundEven(float32(v*inv)) + 128)
+		q := roundEven(float32(v * inv))
+		if bytes != nil {
+			bytes[i] = uint8(q + 128)
+		}
+		if words != nil {
+			words[i] = int16(q)
+		}
 	}
 }
 

@@ -7,8 +7,8 @@ import "math"
 type Rows struct {
 	rows, k int
 	stride  int       // values from one quantised row to the next
-	q8      []uint8   // q+128, where the level is unsigned
-	q16     []int16   // q, at the other levels
+	q8      []uint8   // q+128, where the level reads bytes
+	q16     []int16   // q, where the level reads words
 	scale   []float32 // of each row: x ≈ q·scale
 	f32     []float32
 	own     []float32 // memory of f32 where it is not borrowed
@@ -25,9 +25,10 @@ func (r *Rows) shape(rows, k int) {
 	r.rows, r.k, r.stride = rows, k, roundUp(k, depth)+depth
 	padded := max(rows, tileRows)
 	r.scale = grow(r.scale, padded)
-	if current.unsigned {
+	if current.bytes {
 		r.q8 = grow(r.q8, padded*r.stride)
-	} else {
+	}
+	if current.words {
 		r.q16 = grow(r.q16, padded*r.stride)
 	}
 }
@@ -50,17 +51,20 @@ func (r *Rows) quantizeRow(i int, x []float32, absMax float32) {
 	if absMax > 1e-30 {
 		r.scale[i], inv = absMax/127, 127/absMax
 	}
-	if lo := i * r.stride; current.unsigned {
-		row := r.q8[lo : lo+r.stride]
-		current.quantize8(row, x, inv)
-		for j := len(x); j < r.stride; j++ {
-			row[j] = 128
+	lo, hi := i*r.stride, (i+1)*r.stride
+	var bytes []uint8
+	var words []int16
+	if current.bytes {
+		bytes = r.q8[lo:hi]
+		for j := len(x); j < len(bytes); j++ {
+			bytes[j] = 128
 		}
-	} else {
-		row := r.q16[lo : lo+r.stride]
-		current.quantize(row, x, inv)
-		clear(row[len(x):])
 	}
+	if current.words {
+		words = r.q16[lo:hi]
+		clear(words[len(x):])
+	}
+	current.quantize(bytes, words, x, inv)
 }
 
 // Borrow sets r to the rows of x [rows][k] as they are. r refers to x until the next Load.

@@ -58,23 +58,29 @@ func (m isa) series(coefficients []float64) series {
 	return s
 }
 
-// at returns the value at x: the even and the odd powers by Horner's rule in x², so that two chains run side by side.
-func (s series) at(m isa, x chunk) chunk {
+// split returns the value at x: the even and the odd powers by Horner's rule in x², so that two chains run side by side.
+func (s series) split(m isa, x chunk) chunk {
 	square := m.chunk()
 	apply(VMULPS, x, x, square)
-	sums := [2]chunk{m.chunk(), m.chunk()}
+	var sums [2]chunk
 	for i := len(s) - 1; i >= 0; i-- {
-		c, sum := s[i].register(), sums[i%2]
-		if i+2 < len(s) {
-			apply(VFMADD213PS, c, square, sum)
+		if sums[i%2] == nil {
+			sums[i%2] = s[i].chunk()
 			continue
 		}
-		for _, r := range sum {
-			VMOVAPS(c, r)
-		}
+		apply(VFMADD213PS, s[i].register(), square, sums[i%2])
 	}
 	apply(VFMADD213PS, sums[0], x, sums[1])
 	return sums[1]
+}
+
+// horner returns the value at x by Horner's rule.
+func (s series) horner(x chunk) chunk {
+	sum := s[len(s)-1].chunk()
+	for i := len(s) - 2; i >= 0; i-- {
+		apply(VFMADD213PS, s[i].register(), x, sum)
+	}
+	return sum
 }
 
 // absMaxInto keeps in top the greatest magnitude of each lane.
@@ -91,38 +97,40 @@ func (m isa) absMax() {
 	eachChunk(n, func(i reg.GPVirtual) {
 		m.absMaxInto(top, m.load(x, i), signless)
 	})
-	Store(m.max(top), ReturnIndex(0))
+	result(m.max(top))
 	leave()
 }
 
 // quantize rounds half to even, as the conversion instruction does by default.
 func (m isa) quantize() {
-	form := "int16"
+	form := "as u8 with zero point 128, and without one in words"
 	if m.lanes == chunkLanes {
-		form = "u8 with zero point 128"
+		form = "as u8 with zero point 128; words is not used"
 	}
-	m.function("quantize", "(dst *byte, x *float32, n int, inv float32)", "sets dst to x·inv rounded, as "+form+"; "+multiple)
-	dst, x, n, inv := param("dst"), param("x"), param("n"), m.paramF32("inv")
-	flip := XMM()
-	if m.lanes == chunkLanes {
-		VBROADCASTSS(memory(0x80808080), flip)
+	m.function("quantize", "(bytes *uint8, words *int16, x *float32, n int, inv float32)", "sets bytes to x·inv rounded, "+form+"; "+multiple)
+	bytes, x, n, inv := param("bytes"), param("x"), param("n"), m.paramF32("inv")
+	words, flip := GP64(), XMM()
+	VBROADCASTSS(memory(0x80808080), flip)
+	if m.lanes < chunkLanes {
+		words = param("words")
 	}
 	eachChunk(n, func(i reg.GPVirtual) {
-		v := m.load(x, i)
+		v, q := m.load(x, i), XMM()
 		apply(VMULPS, inv, v, v)
 		for _, r := range v {
 			VCVTPS2DQ(r, r)
 		}
 		if m.lanes == chunkLanes {
-			q := XMM()
 			VPMOVSDB(v[0], q)
-			VPXOR(flip, q, q)
-			VMOVDQU(q, Mem{Base: dst, Index: i, Scale: 1})
-			return
+		} else {
+			VPACKSSDW(v[1], v[0], v[0])
+			VPERMQ(Imm(0xd8), v[0], v[0])
+			VMOVDQU(v[0], Mem{Base: words, Index: i, Scale: 2})
+			VEXTRACTI128(Imm(1), v[0], q)
+			VPACKSSWB(q, v[0].AsX(), q)
 		}
-		VPACKSSDW(v[1], v[0], v[0])
-		VPERMQ(Imm(0xd8), v[0], v[0])
-		VMOVDQU(v[0], Mem{Base: dst, Index: i, Scale: 2})
+		VPXOR(flip, q, q)
+		VMOVDQU(q, Mem{Base: bytes, Index: i, Scale: 1})
 	})
 	leave()
 }
@@ -155,17 +163,17 @@ func (m isa) gelu() {
 		apply(VMULPS, c, c, t)
 		k := slope.register()
 		apply(VFMADD213PS, minusOne.register(), chunk{k, k}, t)
-		y := p.at(m, t)
+		y := p.split(m, t)
 		apply(VFMADD213PS, half.register(), c, y)
 		apply(VMULPS, v, y, y)
 		m.store(y, x, i)
 		m.absMaxInto(top, y, signless)
 	})
-	Store(m.max(top), ReturnIndex(0))
+	result(m.max(top))
 	leave()
 }
 
-// exp2Polynomial returns Q of expSum.
+// exp2Polynomial returns P of expRows, for arguments in [−½, ½]; P(0) is 1.
 func exp2Polynomial() []float64 {
 	q := polynomial(4, func(t float64) float64 {
 		r := t / 2
@@ -177,85 +185,118 @@ func exp2Polynomial() []float64 {
 	for i := range q { // from t to r
 		q[i] *= math.Pow(2, float64(i))
 	}
-	return q
+	return append([]float64{1}, q...)
 }
 
-// expSum computes 2^y as 2^⌊y⌉·(1 + r·Q(r)); adding 1.5·2²³ leaves ⌊y⌉ in the lowest bits.
-func (m isa) expSum() {
-	m.function("expSum", "(x *float32, n int, scale float32) float32",
-		"replaces x by 2^((x−max x)·scale) and returns the sum; scale is positive; "+multiple)
-	x, n, scale := param("x"), param("n"), m.paramF32("scale")
-	top := m.chunk()
-	for _, r := range top {
-		VBROADCASTSS(memory(0xff800000), r)
-	}
-	eachChunk(n, func(i reg.GPVirtual) {
-		apply(VMAXPS, m.load(x, i), top, top)
-	})
-	shift := m.broadcast(m.max(top))
-	VMULPS(scale, shift, shift)
-	q := m.series(exp2Polynomial())
-	sum, lowest, magic, one := m.zero(), m.value(f32(-126)), m.value(f32(1.5*(1<<23))), m.value(f32(1))
-	eachChunk(n, func(i reg.GPVirtual) {
-		y, whole := m.load(x, i), m.chunk()
-		apply(VFMSUB213PS, shift, chunk{scale, scale}, y)
-		apply(VMAXPS, lowest.register(), y, y)
-		c := magic.register()
-		apply(VADDPS, c, y, whole)
-		r := m.chunk()
-		apply(VSUBPS, c, whole, r)
-		apply(VSUBPS, r, y, r)
-		p := q.at(m, r)
-		apply(VFMADD213PS, one.register(), r, p)
-		for j := range whole {
-			VPSLLD(Imm(23), whole[j], whole[j])
+// expRows computes 2^y as 2^⌊y⌉·P(y−⌊y⌉), with y = (x·scale)−top where top is the greatest x·scale rounded. Added to 1.5·2²³, the
+// whole part of y lies in the lowest bits, ready to be moved to the exponent. The maxima of all rows come before the first
+// exponential, so that no row waits for its own.
+func (m isa) expRows() {
+	m.function("expRows", "(x *float32, stride, rows, n int, scale float32, inverse *float32)",
+		"replaces each row of x by 2^(x·scale−top), where top is the greatest x·scale rounded, and sets inverse to 1/Σ of each; "+
+			"stride is in bytes, scale is positive, x·scale lies within ±2²¹; "+multiple)
+	stride, n, scale := param("stride"), param("n"), m.paramF32("scale")
+	m.eachRow("max", func(x, inverse reg.GPVirtual) {
+		top := m.chunk()
+		for _, r := range top {
+			VBROADCASTSS(memory(0xff800000), r)
 		}
-		apply(VPADDD, whole, p, p)
-		m.store(p, x, i)
-		apply(VADDPS, p, sum, sum)
+		eachChunk(n, func(i reg.GPVirtual) {
+			for j, r := range top {
+				VMAXPS(m.part(x, i, j), r, r)
+			}
+		})
+		r := m.max(top)
+		VMULSS(scale.AsX(), r, r)
+		VROUNDSS(Imm(0), r, r, r)
+		VMOVSS(r, Mem{Base: inverse})
+		ADDQ(stride, x)
 	})
-	Store(m.sum(sum), ReturnIndex(0))
+	p := m.series(exp2Polynomial())
+	m.eachRow("exp", func(x, inverse reg.GPVirtual) {
+		top, least, magic := XMM(), XMM(), XMM()
+		VMOVSS(Mem{Base: inverse}, top)
+		VADDSS(memory(f32(-80)), top, least) // 2⁻⁸⁰ is lost in the sum, and no product of it is subnormal
+		VDIVSS(scale.AsX(), least, least)
+		VMOVSS(memory(f32(1.5*(1<<23))), magic)
+		VSUBSS(top, magic, magic)
+		lowest, shift, sum := m.broadcast(least), m.broadcast(magic), m.zero()
+		eachChunk(n, func(i reg.GPVirtual) {
+			r, bits, whole := m.load(x, i), m.chunk(), m.chunk()
+			apply(VMAXPS, lowest, r, r)
+			for j, b := range bits {
+				VMOVAPS(r[j], b)
+			}
+			apply(VFMADD213PS, shift, chunk{scale, scale}, bits)
+			apply(VSUBPS, shift, bits, whole)
+			apply(VFMSUB132PS, chunk{scale, scale}, whole, r)
+			y := p.horner(r)
+			for _, b := range bits {
+				VPSLLD(Imm(23), b, b)
+			}
+			apply(VPADDD, bits, y, y)
+			m.store(y, x, i)
+			apply(VADDPS, y, sum, sum)
+		})
+		total, one := m.sum(sum), XMM()
+		VMOVSS(memory(f32(1)), one)
+		VDIVSS(total, one, one)
+		VMOVSS(one, Mem{Base: inverse})
+		ADDQ(stride, x)
+	})
 	leave()
+}
+
+// eachRow emits a loop over the rows of x and of inverse; body moves x on.
+func (m isa) eachRow(label string, body func(x, inverse reg.GPVirtual)) {
+	x, inverse, rows := param("x"), param("inverse"), param("rows")
+	Label(label)
+	body(x, inverse)
+	ADDQ(Imm(4), inverse)
+	DECQ(rows)
+	JNZ(LabelRef(label))
 }
 
 func (m isa) addNorm() {
 	m.function("addNorm", "(dst, x, y *float32, n int, gamma, beta *float32, eps float32)",
 		"sets dst to LayerNorm(x + y); a nil y counts as zero; "+multiple)
 	dst, x, y, n := param("dst"), param("x"), param("y"), param("n")
-	total := m.zero()
+	total := [2]chunk{m.zero(), m.zero()}
 	TESTQ(y, y)
 	JZ(LabelRef("alone"))
-	eachChunk(n, func(i reg.GPVirtual) {
-		v := m.load(x, i)
+	eachPair(n, func(i reg.GPVirtual, half int) {
+		v := m.loadAt(x, i, half)
 		for j, r := range v {
-			VADDPS(m.part(y, i, j), r, r)
+			VADDPS(m.partAt(y, i, half, j), r, r)
 		}
-		m.store(v, dst, i)
-		apply(VADDPS, v, total, total)
+		m.storeAt(v, dst, i, half)
+		apply(VADDPS, v, total[half], total[half])
 	})
 	JMP(LabelRef("mean"))
 	Label("alone")
-	eachChunk(n, func(i reg.GPVirtual) {
-		v := m.load(x, i)
-		m.store(v, dst, i)
-		apply(VADDPS, v, total, total)
+	eachPair(n, func(i reg.GPVirtual, half int) {
+		v := m.loadAt(x, i, half)
+		m.storeAt(v, dst, i, half)
+		apply(VADDPS, v, total[half], total[half])
 	})
 	Label("mean")
 	count := XMM()
 	VXORPS(count, count, count)
 	VCVTSI2SSQ(n, count, count)
-	sum := m.sum(total)
+	apply(VADDPS, total[1], total[0], total[0])
+	sum := m.sum(total[0])
 	VDIVSS(count, sum, sum)
 	mean := m.broadcast(sum)
-	squares := m.zero()
-	eachChunk(n, func(i reg.GPVirtual) {
-		v := m.load(dst, i)
+	squares := [2]chunk{m.zero(), m.zero()}
+	eachPair(n, func(i reg.GPVirtual, half int) {
+		v := m.loadAt(dst, i, half)
 		apply(VSUBPS, mean, v, v)
-		apply(VFMADD231PS, v, v, squares)
+		apply(VFMADD231PS, v, v, squares[half])
 	})
-	variance, eps := m.sum(squares), Load(Param("eps"), XMM()).(reg.VecVirtual)
+	apply(VADDPS, squares[1], squares[0], squares[0])
+	variance := m.sum(squares[0])
 	VDIVSS(count, variance, variance)
-	VADDSS(eps, variance, variance)
+	VADDSS(address("eps"), variance, variance)
 	VSQRTSS(variance, variance, variance)
 	one := XMM()
 	VMOVSS(memory(f32(1)), one)
@@ -282,7 +323,7 @@ func (m isa) dot() {
 			VFMADD231PS(m.part(y, i, j), r, sum[j])
 		}
 	})
-	Store(m.sum(sum), ReturnIndex(0))
+	result(m.sum(sum))
 	leave()
 }
 

@@ -94,23 +94,43 @@ func (v value) register() reg.VecVirtual {
 	return v.constant(v.bits)
 }
 
-// load reads the sixteen f32 of array p from index i on.
-func (m isa) load(p, i reg.GPVirtual) chunk {
-	c := m.chunk()
-	for j, r := range c {
-		VMOVUPS(m.part(p, i, j), r)
+// chunk returns a chunk of the constant, to be overwritten.
+func (v value) chunk() chunk {
+	c := v.isa.chunk()
+	for _, r := range c {
+		if v.held != nil {
+			VMOVAPS(v.held, r)
+		} else {
+			VBROADCASTSS(memory(v.bits), r)
+		}
 	}
 	return c
 }
 
-func (m isa) store(c chunk, p, i reg.GPVirtual) {
+// load reads the sixteen f32 of array p from index i on, and loadAt those of the first or second chunk from there.
+func (m isa) load(p, i reg.GPVirtual) chunk { return m.loadAt(p, i, 0) }
+
+func (m isa) loadAt(p, i reg.GPVirtual, half int) chunk {
+	c := m.chunk()
 	for j, r := range c {
-		VMOVUPS(r, m.part(p, i, j))
+		VMOVUPS(m.partAt(p, i, half, j), r)
+	}
+	return c
+}
+
+func (m isa) store(c chunk, p, i reg.GPVirtual) { m.storeAt(c, p, i, 0) }
+
+func (m isa) storeAt(c chunk, p, i reg.GPVirtual, half int) {
+	for j, r := range c {
+		VMOVUPS(r, m.partAt(p, i, half, j))
 	}
 }
 
-func (m isa) part(p, i reg.GPVirtual, j int) Mem {
-	return Mem{Base: p, Index: i, Scale: 4, Disp: j * m.bytes()}
+// part is the place of register j of a chunk.
+func (m isa) part(p, i reg.GPVirtual, j int) Mem { return m.partAt(p, i, 0, j) }
+
+func (m isa) partAt(p, i reg.GPVirtual, half, j int) Mem {
+	return Mem{Base: p, Index: i, Scale: 4, Disp: half*4*chunkLanes + j*m.bytes()}
 }
 
 // apply emits one instruction a register: op(a, b, dst) in Go's operand order.
@@ -181,6 +201,28 @@ func eachChunk(n reg.GPVirtual, body func(i reg.GPVirtual)) {
 	Label(end)
 }
 
+// eachPair emits a loop over n values by two chunks, halves 0 and 1, for sums that would else wait for each other; a chunk that
+// is left over is a half 0.
+func eachPair(n reg.GPVirtual, body func(i reg.GPVirtual, half int)) {
+	labels++
+	loop, rest, end := fmt.Sprintf("pair%d", labels), fmt.Sprintf("rest%d", labels), fmt.Sprintf("end%d", labels)
+	i, next := GP64(), GP64()
+	XORQ(i, i)
+	Label(loop)
+	LEAQ(Mem{Base: i, Disp: 2 * chunkLanes}, next)
+	CMPQ(next, n)
+	JGT(LabelRef(rest))
+	body(i, 0)
+	body(i, 1)
+	MOVQ(next, i)
+	JMP(LabelRef(loop))
+	Label(rest)
+	CMPQ(i, n)
+	JGE(LabelRef(end))
+	body(i, 0)
+	Label(end)
+}
+
 // function starts a kernel of this instruction set.
 func (m isa) function(name, signature, doc string) {
 	labels = 0
@@ -191,10 +233,28 @@ func (m isa) function(name, signature, doc string) {
 
 func param(name string) reg.GPVirtual { return Load(Param(name), GP64()).(reg.GPVirtual) }
 
-func (m isa) paramF32(name string) reg.VecVirtual {
-	x := Load(Param(name), XMM()).(reg.VecVirtual)
-	return m.broadcast(x)
+// address is the place of a parameter, or of the result where name is empty. avo's own Load and Store would use instructions of
+// SSE, which are slow beside AVX.
+func address(name string) Mem {
+	c := ReturnIndex(0)
+	if name != "" {
+		c = Param(name)
+	}
+	a, err := c.Resolve()
+	if err != nil {
+		panic(err)
+	}
+	return a.Addr
 }
+
+func (m isa) paramF32(name string) reg.VecVirtual {
+	r := m.register()
+	VBROADCASTSS(address(name), r)
+	return r
+}
+
+// result returns lane 0 of x.
+func result(x reg.VecVirtual) { VMOVSS(x, address("")) }
 
 func leave() {
 	VZEROUPPER()

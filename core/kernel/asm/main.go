@@ -11,18 +11,20 @@ import . "github.com/mmcloughlin/avo/build"
 func main() {
 	for _, m := range []isa{{name: "AVX2", lanes: 8}, {name: "AVX512", lanes: 16}} {
 		if m.lanes == 8 {
-			m.gemmInt8("gemmInt8", 6, 2)
+			m.gemmMixed(6, 2)
 			m.gemmF32(6, 2)
+			m.gemmScores(6, 2)
 			m.gemmScaled(6, 2)
 		} else {
-			m.gemmInt8("gemmInt8", 6, 4)
+			m.gemmInt8(6, 4)
 			m.gemmF32(12, 2)
+			m.gemmScores(12, 2)
 			m.gemmScaled(12, 2)
 		}
 		m.quantize()
 		m.absMax()
 		m.gelu()
-		m.expSum()
+		m.expRows()
 		m.addNorm()
 		m.dot()
 		m.axpy()
@@ -31,6 +33,7 @@ func main() {
 		m.decodeF16()
 	}
 	transpose8()
+	copyRows()
 	hasF16C()
 	Generate()
 }

@@ -44,6 +44,25 @@ func transpose8() {
 	leave()
 }
 
+// copyRows serves both instruction sets too.
+func copyRows() {
+	TEXT("copyRows", NOSPLIT, "func(dst *float32, ldd int, src *float32, lds int, rows int)")
+	Doc("copyRows copies rows of 16 values, ldd and lds bytes apart; there is at least one.")
+	Pragma("noescape")
+	dst, ldd, src, lds, rows := param("dst"), param("ldd"), param("src"), param("lds"), param("rows")
+	Label("loop")
+	low, high := YMM(), YMM()
+	VMOVUPS(Mem{Base: src}, low)
+	VMOVUPS(Mem{Base: src, Disp: 32}, high)
+	VMOVUPS(low, Mem{Base: dst})
+	VMOVUPS(high, Mem{Base: dst, Disp: 32})
+	ADDQ(lds, src)
+	ADDQ(ldd, dst)
+	DECQ(rows)
+	JNZ(LabelRef("loop"))
+	leave()
+}
+
 func hasF16C() {
 	TEXT("hasF16C", NOSPLIT, "func() bool")
 	Doc("hasF16C tells whether the CPU converts half precision; golang.org/x/sys/cpu does not know.")
