@@ -132,7 +132,7 @@ func TestExpiry(t *testing.T) {
 		if _, err := s.Get("", h); err != nil {
 			t.Errorf("one nanosecond before the end: %v", err)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		_, err := s.Get("", h)
 		var e *core.Error
 		if !errors.As(err, &e) || e.Code != CodeExpiredHandle || !strings.Contains(e.Hint, "a.md, b.md") {
@@ -215,7 +215,7 @@ func TestRestart(t *testing.T) {
 		old := put(t, s, "", sized("old", 700))
 		time.Sleep(DefaultTTL / 2)
 		mid := put(t, s, "ann", sized("mid", 700))
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		young := put(t, s, "", sized("young", 800))
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
