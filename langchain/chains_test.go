@@ -37,7 +37,7 @@ func TestConversation(t *testing.T) {
 	h := historyOf(chat(20)...)
 	llm := &model{answers: []string{"It is 7731."}}
 	m := langchain.NewMemory(newCompressor(), langchain.ForConversation(), langchain.WithChatHistory(h), langchain.WithBudget(60), langchain.WithMinScore(0.2))
-	answer, err := chains.Run(ctx, chains.NewConversation(llm, m), "Tell me the locker code")
+	answer, err := chains.Run(ctx, chains.NewConversation(llm, m), "Tell me my locker code")
 	if err != nil || answer != "It is 7731." {
 		t.Fatalf("%q, %v", answer, err)
 	}
@@ -47,11 +47,11 @@ AI: Noted.
 Human: What about topic 18? I wonder.
 AI: Topic 18 is dull. Let us go on.
 Human: What about topic 19? I wonder.
-AI: Topic 19 is dull. Let us go on.`, "Tell me the locker code")
+AI: Topic 19 is dull. Let us go on.`, "Tell me my locker code")
 	if got := llm.prompt(0); got != want {
 		t.Errorf("the prompt is\n%s\nwant\n%s", got, want)
 	}
-	all := append(chat(20), llms.HumanChatMessage{Content: "Tell me the locker code"}, llms.AIChatMessage{Content: "It is 7731."})
+	all := append(chat(20), llms.HumanChatMessage{Content: "Tell me my locker code"}, llms.AIChatMessage{Content: "It is 7731."})
 	if got, _ := h.Messages(ctx); !reflect.DeepEqual(got, all) {
 		t.Errorf("the history is %v", got)
 	}
@@ -238,7 +238,7 @@ func TestExecutorTakesStringsOnly(t *testing.T) {
 		m := langchain.NewMemory(newCompressor(), langchain.ForAgent(), langchain.WithChatHistory(historyOf(chat(20)...)), langchain.WithBudget(60),
 			langchain.WithMinScore(0.2), langchain.WithReturnMessages(asMessages))
 		e := agents.NewExecutor(agents.NewConversationalAgent(llm, nil), agents.WithMemory(m))
-		out, err := chains.Run(ctx, e, "Tell me the locker code")
+		out, err := chains.Run(ctx, e, "Tell me my locker code")
 		if asMessages {
 			if !errors.Is(err, agents.ErrExecutorInputNotString) {
 				t.Errorf("messages give %v", err)
@@ -251,7 +251,7 @@ func TestExecutorTakesStringsOnly(t *testing.T) {
 		if want := "Previous conversation history:\nHuman: […]\nMy locker code is 7731.\nAI: Noted.\nHuman: What about topic 18?"; !strings.Contains(llm.prompt(0), want) {
 			t.Errorf("the prompt is\n%s", llm.prompt(0))
 		}
-		if got := load(t, m, ""); !strings.HasSuffix(got, "Human: Tell me the locker code\nAI:  It is 7731.") {
+		if got := load(t, m, ""); !strings.HasSuffix(got, "Human: Tell me my locker code\nAI:  It is 7731.") {
 			t.Errorf("saved\n%s", got)
 		}
 	}
