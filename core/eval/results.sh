@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Writes core/eval/RESULTS.md, curve.svg and needles.svg anew.
+#   core/eval/results.sh CASES MINILM [FLAG]...     folder of JSONL files, folder of all-MiniLM-L6-v2 (minilm/fetch.sh)
+set -euo pipefail
+cases=$(realpath "$1") minilm=$(realpath "$2")
+shift 2
+cd "$(dirname "$0")"
+bin=$(mktemp -d)
+trap 'rm -rf "$bin"' EXIT
+go build -o "$bin/cprs" ../../cmd/cprs
+ln -s "$cases" "$bin/cases"
+ln -s "$minilm" "$bin/minilm"
+out=$PWD
+cd "$bin" # so that the commands in the page name no folder of this machine
+{
+  cat "$out/results.md.in"
+  ./cprs eval cases --minilm minilm --plot curve.svg "$@"
+  printf '# Needles\n\n![score by depth and length](needles.svg)\n\n'
+  ./cprs eval needle --lengths 4k,32k --depths 5 --plot needles.svg
+} > RESULTS.md
+cp RESULTS.md curve.svg needles.svg "$out"
