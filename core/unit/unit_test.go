@@ -126,9 +126,17 @@ func check(t *testing.T, text string) {
 	}
 }
 
-// graphemeBorders holds the borders of graphemes, and those of runes in graphemes that are longer than a unit may be.
+// graphemeBorders holds the borders of graphemes. It holds those of runes in graphemes that are longer than a unit may be, and in text that is
+// no UTF-8, of which Unicode says nothing.
 func graphemeBorders(text string) map[int]bool {
 	m := map[int]bool{}
+	if !utf8.ValidString(text) {
+		for i := range text {
+			m[i] = true
+		}
+		m[len(text)] = true
+		return m
+	}
 	for it := graphemes.FromString(text); it.Next(); {
 		m[it.End()] = true
 		if v := it.Value(); len(v) >= MaxBytes {
