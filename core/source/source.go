@@ -87,7 +87,7 @@ func Files(ctx context.Context, args []string, stdin io.Reader, opts *Options) (
 	}
 	g := newGatherer(ctx, o)
 	for _, arg := range args {
-		if arg == "-" {
+		if arg == "-" && stdin != nil {
 			err = g.add(input{id: StdinID, key: StdinID, named: true, stream: true, open: func() (fs.File, error) { return stdinFile{stdin}, nil }})
 		} else {
 			err = g.argument(arg)

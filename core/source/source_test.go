@@ -283,6 +283,13 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+func TestNoStdin(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if _, _, err := Files(context.Background(), []string{"-"}, nil, nil); code(err) != core.CodeNotFound {
+		t.Error(err)
+	}
+}
+
 func TestCannotOpen(t *testing.T) {
 	g := newGatherer(context.Background(), Options{MaxFileBytes: 100, MaxTotalBytes: 1000, MaxFiles: 10})
 	err := g.add(input{id: "x", key: "x", named: true, open: func() (fs.File, error) { return nil, fs.ErrPermission }})
