@@ -20,6 +20,9 @@ import (
 // originals is the template of the URIs that tools.URI makes.
 const originals = "ctx://{handle}/{source}"
 
+// mostOriginal bounds the resource that is read at once: clients bound the length of a message, some break the connection off.
+const mostOriginal = 4 << 20
+
 // mostCompletions is what the protocol allows in one answer.
 const mostCompletions = 100
 
@@ -39,6 +42,8 @@ func (s *Server) readOriginal(ctx context.Context, req mcp.ReadResourceRequest) 
 		return nil, fmt.Errorf("%w: %s: %s", server.ErrResourceNotFound, known.Message, known.Hint)
 	case err != nil:
 		return nil, err
+	case len(o.Text) > mostOriginal:
+		return nil, fmt.Errorf("the original has %d bytes, at most %d are read at once: call %s with its handle and lines", len(o.Text), mostOriginal, s.opt.ToolPrefix+tools.ExpandContext)
 	}
 	return []mcp.ResourceContents{mcp.TextResourceContents{URI: o.URI, MIMEType: o.MIMEType, Text: o.Text}}, nil
 }
