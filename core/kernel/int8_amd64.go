@@ -3,16 +3,13 @@ package kernel
 // group is how many inputs of one output lie side by side in a panel of int8 weights.
 const group = 4
 
-// byteCols is the width of a panel for VPDPBUSD.
-const byteCols = 64
-
-// packBytes lays the weights out in panels of byteCols outputs: for each group of inputs, the group of every output.
-func packBytes(d *Int8Dense, w []int8) {
-	k, n := roundUp(d.k, depth), roundUp(d.n, byteCols)
+// packBytes lays the weights out in panels of cols outputs: for each group of inputs, the group of every output.
+func packBytes(d *Int8Dense, w []int8, cols int) {
+	k, n := roundUp(d.k, depth), roundUp(d.n, cols)
 	d.w8, d.offset = aligned[int8](n*k), aligned[int32](n)
 	for j := range d.n {
-		dst := d.w8[j/byteCols*byteCols*k+j%byteCols*group:]
-		d.offset[j] = -128 * spread(dst, w[j*d.k:(j+1)*d.k], byteCols*group)
+		dst := d.w8[j/cols*cols*k+j%cols*group:]
+		d.offset[j] = -128 * spread(dst, w[j*d.k:(j+1)*d.k], cols*group)
 	}
 }
 
@@ -32,9 +29,14 @@ func spread(dst, w []int8, step int) (sum int32) {
 	return sum
 }
 
-func tileBytes(d *Int8Dense, a *Rows, i, j int, c *float32, ldc int) {
+func tileAVX512(d *Int8Dense, a *Rows, i, j int, c *float32, ldc int) {
 	k := roundUp(d.k, depth)
 	gemmInt8AVX512(k/depth, &a.q8[i*a.stride], a.stride, &d.w8[j*k], c, ldc, &a.scale[i], &d.scale[j], &d.bias[j], &d.offset[j])
+}
+
+func tileAVXVNNI(d *Int8Dense, a *Rows, i, j int, c *float32, ldc int) {
+	k := roundUp(d.k, depth)
+	gemmInt8AVXVNNI(k/depth, &a.q8[i*a.stride], a.stride, &d.w8[j*k], c, ldc, &a.scale[i], &d.scale[j], &d.bias[j], &d.offset[j])
 }
 
 // mixedCols is the width of a panel for gemmMixed.

@@ -3,6 +3,7 @@ package kernel
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -26,10 +27,37 @@ func TestSetLevelRefusesUnknown(t *testing.T) {
 	}
 }
 
-// TestVectorLevelsGiveTheSameBits needs a CPU, or an emulator, with AVX-512; asm/emulate.sh has one.
+func TestTrial(t *testing.T) {
+	var want []float32
+	atLevels(t, func(t *testing.T) {
+		got := trial()
+		if want == nil {
+			want = slices.Clone(got)
+		}
+		if !agree(got, want) {
+			t.Errorf("the trial gives %v, at the fastest level %v", got, want)
+		}
+		got[len(got)-1] += 0.1
+		if agree(got, want) {
+			t.Error("the trial passes with a wrong value")
+		}
+		got[len(got)-1] = float32(math.NaN())
+		if agree(got, want) {
+			t.Error("the trial passes with NaN")
+		}
+	})
+}
+
+// TestVectorLevelsGiveTheSameBits needs a CPU, or an emulator, with more than AVX2; asm/emulate has one.
 func TestVectorLevelsGiveTheSameBits(t *testing.T) {
-	if len(Levels()) < 3 {
-		t.Skip("this CPU has one vector level")
+	var vector []string
+	for _, name := range Levels() {
+		if name != "avx2" && name != "portable" {
+			vector = append(vector, name)
+		}
+	}
+	if len(vector) == 0 {
+		t.Skip("this CPU has at most one vector level")
 	}
 	was := Level()
 	defer func() { _ = SetLevel(was) }()
@@ -66,10 +94,12 @@ func TestVectorLevelsGiveTheSameBits(t *testing.T) {
 		return all
 	}
 	for _, c := range [][4]int{{5, 1, 16, 20}, {13, 2, 32, 128}, {33, 3, 32, 100}, {70, 2, 8, 64}} {
-		x, y := results("avx512-vnni", c[0], c[1], c[2], c[3]), results("avx2", c[0], c[1], c[2], c[3])
-		for i := range x {
-			if math.Float32bits(x[i]) != math.Float32bits(y[i]) {
-				t.Fatalf("%d rows, %d heads of %d, FFN %d: value %d is %v with AVX-512, %v with AVX2", c[0], c[1], c[2], c[3], i, x[i], y[i])
+		want := results("avx2", c[0], c[1], c[2], c[3])
+		for _, level := range vector {
+			for i, x := range results(level, c[0], c[1], c[2], c[3]) {
+				if math.Float32bits(x) != math.Float32bits(want[i]) {
+					t.Fatalf("%d rows, %d heads of %d, FFN %d: value %d is %v at %s, %v at avx2", c[0], c[1], c[2], c[3], i, x, level, want[i])
+				}
 			}
 		}
 	}

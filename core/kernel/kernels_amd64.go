@@ -7,6 +7,11 @@ package kernel
 //go:noescape
 func gemmMixedAVX2(lights int, lightFirst *int32, light *int8, heavies int, heavyFirst *int32, heavy *int16, a8 *uint8, a16 *int16, stride int, c *float32, ldc int, rowScale *float32, scale *float32, bias *float32, offset *int32)
 
+// quantizeBothAVX2 sets words to x·inv rounded, and bytes to the same as u8 with zero point 128; n is a multiple of 16.
+//
+//go:noescape
+func quantizeBothAVX2(bytes *uint8, words *int16, x *float32, n int, inv float32)
+
 // gemmF32AVX2 sets the tile c of 6 rows × 16 columns to bias + a·b over k values.
 //
 //go:noescape
@@ -22,10 +27,10 @@ func gemmScoresAVX2(panels int, k int, a *float32, lda int, b *float32, c *float
 //go:noescape
 func gemmScaledAVX2(k int, a *float32, lda int, b *float32, c *float32, ldc int, rowScale *float32)
 
-// quantizeAVX2 sets bytes to x·inv rounded, as u8 with zero point 128, and without one in words; n is a multiple of 16.
+// quantizeBytesAVX2 sets bytes to x·inv rounded, as u8 with zero point 128; words is not used; n is a multiple of 16.
 //
 //go:noescape
-func quantizeAVX2(bytes *uint8, words *int16, x *float32, n int, inv float32)
+func quantizeBytesAVX2(bytes *uint8, words *int16, x *float32, n int, inv float32)
 
 // absMaxAVX2 returns the greatest magnitude of x; n is a multiple of 16.
 //
@@ -92,10 +97,10 @@ func gemmScoresAVX512(panels int, k int, a *float32, lda int, b *float32, c *flo
 //go:noescape
 func gemmScaledAVX512(k int, a *float32, lda int, b *float32, c *float32, ldc int, rowScale *float32)
 
-// quantizeAVX512 sets bytes to x·inv rounded, as u8 with zero point 128; words is not used; n is a multiple of 16.
+// quantizeBytesAVX512 sets bytes to x·inv rounded, as u8 with zero point 128; words is not used; n is a multiple of 16.
 //
 //go:noescape
-func quantizeAVX512(bytes *uint8, words *int16, x *float32, n int, inv float32)
+func quantizeBytesAVX512(bytes *uint8, words *int16, x *float32, n int, inv float32)
 
 // absMaxAVX512 returns the greatest magnitude of x; n is a multiple of 16.
 //
@@ -141,6 +146,11 @@ func encodeF16AVX512(dst *uint16, x *float32, n int)
 //
 //go:noescape
 func decodeF16AVX512(dst *float32, x *uint16, n int)
+
+// gemmInt8AVXVNNI sets the tile c of 6 rows × 16 columns to (offset + a·b)·rowScale·scale + bias, over k groups of 16 values.
+//
+//go:noescape
+func gemmInt8AVXVNNI(k int, a *uint8, lda int, b *int8, c *float32, ldc int, rowScale *float32, scale *float32, bias *float32, offset *int32)
 
 // transpose8 writes 8 rows of n values, lds bytes apart, as n rows of 8, ldd bytes apart; n is a multiple of 8.
 //

@@ -4,14 +4,17 @@ import "golang.org/x/sys/cpu"
 
 // levels returns what this CPU and its operating system can run, fastest first.
 func levels() []*level {
-	ls := []*level{portable}
-	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && hasF16C() {
-		ls = append([]*level{avx2}, ls...)
+	var ls []*level
+	if x := &cpu.X86; x.HasAVX2 && x.HasFMA && hasF16C() {
 		if hasAVX512() {
-			ls = append([]*level{avx512}, ls...)
+			ls = append(ls, avx512)
 		}
+		if x.HasAVXVNNI {
+			ls = append(ls, avxVNNI)
+		}
+		ls = append(ls, avx2)
 	}
-	return ls
+	return append(ls, portable)
 }
 
 func hasAVX512() bool {
@@ -27,7 +30,7 @@ func Features() []string {
 		name string
 		has  bool
 	}{
-		{"avx2", x.HasAVX2}, {"fma", x.HasFMA}, {"f16c", hasF16C()}, {"avx512f", x.HasAVX512F}, {"avx512bw", x.HasAVX512BW},
+		{"avx2", x.HasAVX2}, {"fma", x.HasFMA}, {"f16c", hasF16C()}, {"avxvnni", x.HasAVXVNNI}, {"avx512f", x.HasAVX512F}, {"avx512bw", x.HasAVX512BW},
 		{"avx512dq", x.HasAVX512DQ}, {"avx512vl", x.HasAVX512VL}, {"avx512vnni", x.HasAVX512VNNI},
 	} {
 		if f.has {
@@ -37,35 +40,49 @@ func Features() []string {
 	return names
 }
 
-var avx2 = (&assembly{
-	int8Rows: 6, int8Cols: 16, words: true,
-	f32Rows: 6, f32Cols: 16,
-	packInt8:   packMixed,
-	tileInt8:   tileMixed,
-	gemmF32:    gemmF32AVX2,
-	gemmScores: gemmScoresAVX2,
-	gemmScaled: gemmScaledAVX2,
-	quantize:   quantizeAVX2,
-	absMax:     absMaxAVX2,
-	gelu:       geluAVX2,
-	expRows:    expRowsAVX2,
-	addNorm:    addNormAVX2,
-	dot:        dotAVX2,
-	axpy:       axpyAVX2,
-	axpyInt8:   axpyInt8AVX2,
-	encodeF16:  encodeF16AVX2,
-	decodeF16:  decodeF16AVX2,
-}).level("avx2")
+// The levels below avx512 share all kernels but those for int8 weights.
+var (
+	avx2 = withAVX2(assembly{
+		int8Rows: 6, int8Cols: mixedCols, words: true,
+		packInt8: packMixed,
+		tileInt8: tileMixed,
+		quantize: quantizeBothAVX2,
+	}).level("avx2")
+	avxVNNI = withAVX2(assembly{
+		int8Rows: 6, int8Cols: 16,
+		packInt8: func(d *Int8Dense, w []int8) { packBytes(d, w, 16) },
+		tileInt8: tileAVXVNNI,
+		quantize: quantizeBytesAVX2,
+	}).level("avx-vnni")
+)
+
+// withAVX2 adds the other kernels.
+func withAVX2(m assembly) *assembly {
+	m.f32Rows, m.f32Cols = 6, 16
+	m.gemmF32 = gemmF32AVX2
+	m.gemmScores = gemmScoresAVX2
+	m.gemmScaled = gemmScaledAVX2
+	m.absMax = absMaxAVX2
+	m.gelu = geluAVX2
+	m.expRows = expRowsAVX2
+	m.addNorm = addNormAVX2
+	m.dot = dotAVX2
+	m.axpy = axpyAVX2
+	m.axpyInt8 = axpyInt8AVX2
+	m.encodeF16 = encodeF16AVX2
+	m.decodeF16 = decodeF16AVX2
+	return &m
+}
 
 var avx512 = (&assembly{
 	int8Rows: 6, int8Cols: 64,
 	f32Rows: 12, f32Cols: 32,
-	packInt8:   packBytes,
-	tileInt8:   tileBytes,
+	packInt8:   func(d *Int8Dense, w []int8) { packBytes(d, w, 64) },
+	tileInt8:   tileAVX512,
 	gemmF32:    gemmF32AVX512,
 	gemmScores: gemmScoresAVX512,
 	gemmScaled: gemmScaledAVX512,
-	quantize:   quantizeAVX512,
+	quantize:   quantizeBytesAVX512,
 	absMax:     absMaxAVX512,
 	gelu:       geluAVX512,
 	expRows:    expRowsAVX512,

@@ -27,14 +27,36 @@ func mulInt8Portable(d *Int8Dense, dst []float32, a *Rows, from, to int, _ *Scra
 	for i := from; i < to; i++ {
 		row := a.q16[i*a.stride:][:d.k]
 		out := dst[(i-from)*d.n:][:d.n]
-		for j := range out {
-			var sum int32
-			for l, w := range d.w8[j*d.k:][:len(row)] {
-				sum += int32(row[l]) * int32(w)
+		for j := 0; j < d.n; j += 4 {
+			sums := dots4(row, d.w8[j*d.k:], min(4, d.n-j))
+			for c := range min(4, d.n-j) {
+				out[j+c] = float32(sums[c])*a.scale[i]*d.scale[j+c] + d.bias[j+c]
 			}
-			out[j] = float32(sum)*a.scale[i]*d.scale[j] + d.bias[j]
 		}
 	}
+}
+
+// dots4 returns the products of x with the first n rows of w, of which there are at most four: side by side, each value of x is
+// read once.
+func dots4(x []int16, w []int8, n int) (sums [4]int32) {
+	if n < 4 {
+		for c := range n {
+			for l, v := range w[c*len(x):][:len(x)] {
+				sums[c] += int32(x[l]) * int32(v)
+			}
+		}
+		return sums
+	}
+	k := len(x)
+	w0, w1, w2, w3 := w[:k], w[k:][:k], w[2*k:][:k], w[3*k:][:k]
+	var s0, s1, s2, s3 int32
+	for l, v := range x {
+		s0 += int32(v) * int32(w0[l])
+		s1 += int32(v) * int32(w1[l])
+		s2 += int32(v) * int32(w2[l])
+		s3 += int32(v) * int32(w3[l])
+	}
+	return [4]int32{s0, s1, s2, s3}
 }
 
 func mulF32Portable(d *F32Dense, dst []float32, a *Rows, from, to int, _ *Scratch) {

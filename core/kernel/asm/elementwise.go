@@ -102,16 +102,16 @@ func (m isa) absMax() {
 }
 
 // quantize rounds half to even, as the conversion instruction does by default.
-func (m isa) quantize() {
-	form := "as u8 with zero point 128, and without one in words"
-	if m.lanes == chunkLanes {
-		form = "as u8 with zero point 128; words is not used"
+func (m isa) quantize(toWords bool) {
+	name, doc := "quantizeBytes", "sets bytes to x·inv rounded, as u8 with zero point 128; words is not used; "
+	if toWords {
+		name, doc = "quantizeBoth", "sets words to x·inv rounded, and bytes to the same as u8 with zero point 128; "
 	}
-	m.function("quantize", "(bytes *uint8, words *int16, x *float32, n int, inv float32)", "sets bytes to x·inv rounded, "+form+"; "+multiple)
+	m.function(name, "(bytes *uint8, words *int16, x *float32, n int, inv float32)", doc+multiple)
 	bytes, x, n, inv := param("bytes"), param("x"), param("n"), m.paramF32("inv")
 	words, flip := GP64(), XMM()
 	VBROADCASTSS(memory(0x80808080), flip)
-	if m.lanes < chunkLanes {
+	if toWords {
 		words = param("words")
 	}
 	eachChunk(n, func(i reg.GPVirtual) {
@@ -125,7 +125,9 @@ func (m isa) quantize() {
 		} else {
 			VPACKSSDW(v[1], v[0], v[0])
 			VPERMQ(Imm(0xd8), v[0], v[0])
-			VMOVDQU(v[0], Mem{Base: words, Index: i, Scale: 2})
+			if toWords {
+				VMOVDQU(v[0], Mem{Base: words, Index: i, Scale: 2})
+			}
 			VEXTRACTI128(Imm(1), v[0], q)
 			VPACKSSWB(q, v[0].AsX(), q)
 		}

@@ -114,8 +114,8 @@ func (m isa) gemmInt8(rows, vecs int) {
 	a := rowsAt(param("a"), param("lda"), rows)
 	Label("loop")
 	for l := range lines {
-		for j := range vecs { // a panel over many inputs does not stay in the first-level cache
-			PREFETCHT0(Mem{Base: b, Disp: (l+lines)*t.width() + j*t.bytes()})
+		for line := 0; line < t.width(); line += 64 { // a panel over many inputs does not stay in the first-level cache
+			PREFETCHT0(Mem{Base: b, Disp: (l+lines)*t.width() + line})
 		}
 		t.step(a, 4*l, b, l, VPBROADCASTD, func(b []reg.VecVirtual, a reg.VecVirtual, acc []reg.VecVirtual) {
 			for j, c := range acc {

@@ -1,17 +1,19 @@
 // Command asm writes the assembly of package kernel: kernels_amd64.s and its Go declarations.
 //
-// Every kernel is generated twice from the same code, for AVX2 and for AVX-512. Where lanes are summed, AVX2 keeps sixteen of
+// Nearly every kernel is generated twice from the same code, for AVX2 and for AVX-512. Where lanes are summed, AVX2 keeps sixteen of
 // them in two registers and joins them in the order AVX-512 does, so that both give the same bits.
 package main
 
 import . "github.com/mmcloughlin/avo/build"
 
 //go:generate go run . -out ../kernels_amd64.s -stubs ../kernels_amd64.go -pkg kernel
+//go:generate go run ./vex ../kernels_amd64.s
 
 func main() {
 	for _, m := range []isa{{name: "AVX2", lanes: 8}, {name: "AVX512", lanes: 16}} {
 		if m.lanes == 8 {
 			m.gemmMixed(6, 2)
+			m.quantize(true)
 			m.gemmF32(6, 2)
 			m.gemmScores(6, 2)
 			m.gemmScaled(6, 2)
@@ -21,7 +23,7 @@ func main() {
 			m.gemmScores(12, 2)
 			m.gemmScaled(12, 2)
 		}
-		m.quantize()
+		m.quantize(false)
 		m.absMax()
 		m.gelu()
 		m.expRows()
@@ -32,6 +34,7 @@ func main() {
 		m.encodeF16()
 		m.decodeF16()
 	}
+	isa{name: "AVXVNNI", lanes: 8}.gemmInt8(6, 2)
 	transpose8()
 	copyRows()
 	hasF16C()
