@@ -52,7 +52,7 @@ func (l *Loader) take(name string, dtypes []DType, shape []int) Tensor {
 	return t
 }
 
-// Ignore marks the tensors that keep says yes to as read: those that a model knows and has no use for.
+// Ignore marks the tensors that known says yes to as read: those that a model knows and has no use for.
 func (l *Loader) Ignore(known func(name string) bool) {
 	for name := range l.ckpt.tensors {
 		if known(name) {

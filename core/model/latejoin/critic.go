@@ -30,9 +30,12 @@ import (
 // DefaultCacheBytes is the size of the cache where Options do not say.
 const DefaultCacheBytes = 256 << 20
 
+// maxWorkers bounds the workers that a slip of the pen can ask for.
+const maxWorkers = 1024
+
 // Options set up a Critic. The zero value is ready.
 type Options struct {
-	// Workers is the most goroutines that compute at a time, over all calls of Score; 0: GOMAXPROCS.
+	// Workers is the most goroutines that compute at a time, over all calls of Score; 0: GOMAXPROCS. More than 1024 are not started.
 	Workers int
 	// CacheBytes bounds the states of windows that are kept for the next question on the same text; 0: DefaultCacheBytes, negative:
 	// none are kept.
@@ -69,6 +72,7 @@ func New(m *Model, opts *Options) *Critic {
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
+	o.Workers = min(o.Workers, maxWorkers)
 	c := &Critic{Model: m, cache: newCache(o.CacheBytes), workers: make(chan *worker, o.Workers)}
 	for range o.Workers {
 		c.workers <- &worker{}
