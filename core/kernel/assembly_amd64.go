@@ -38,7 +38,6 @@ func (m *assembly) level(name string) *level {
 		packF32:  m.packF32,
 		mulF32:   m.mulF32,
 		attend:   m.attend,
-		softmax:  softmaxPortable,
 		absMax: func(x []float32) float32 {
 			head, tail := split(x)
 			return max(m.absMax(start(head), len(head)), absMaxPortable(tail))

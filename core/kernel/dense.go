@@ -54,8 +54,8 @@ type Int8Dense struct {
 	offset []int32   // −128·Σ of the weights of an output that meet activations with zero point 128
 }
 
-// panel holds the weights of a few outputs, in groups of four inputs. A group is light if the 16-bit sums of products of neighbouring inputs cannot
-// overflow in any of the outputs.
+// panel holds the weights of a few outputs, in groups of four inputs. A group is light if the 16-bit sums of two products of
+// neighbouring inputs cannot overflow in any of the outputs.
 type panel struct {
 	lightFirst, heavyFirst []int32 // the first input of each group
 	light                  []int8  // [lights][outputs][4]

@@ -29,7 +29,6 @@ type level struct {
 	quantize  func(bytes []uint8, words []int16, x []float32, inv float32) // into those that are not nil
 	gelu      func(x []float32) (absMax float32)
 	addNorm   func(dst, x, y, gamma, beta []float32, eps float32)
-	softmax   func(x []float32)
 	dot       func(x, y []float32) float32
 	axpy      func(y []float32, a float32, x []float32)
 	axpyInt8  func(y []float32, a float32, x []int8)

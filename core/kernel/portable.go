@@ -14,7 +14,6 @@ var portable = &level{
 	quantize:  quantizePortable,
 	gelu:      geluPortable,
 	addNorm:   addNormPortable,
-	softmax:   softmaxPortable,
 	dot:       dotPortable,
 	axpy:      axpyPortable,
 	axpyInt8:  axpyInt8Portable,

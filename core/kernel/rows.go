@@ -14,7 +14,8 @@ type Rows struct {
 	own     []float32 // memory of f32 where it is not borrowed
 }
 
-// depth is how many inputs an int8 kernel takes at once; quantised rows are padded to a multiple of it.
+// depth is how many inputs an int8 kernel takes at once. Quantised rows are padded to a multiple of it, and lie one depth
+// further apart: at 768 or 3072 bytes from each other, the rows of a tile would contend for the same sets of the cache.
 const depth = 16
 
 // tileRows is the most rows a vector kernel reads at once; buffers of Rows always hold as many.

@@ -20,10 +20,10 @@ func addNormRows(x, y, gamma, beta []float32, eps float32) {
 	}
 }
 
-// Softmax replaces x by exp(x) / Σ exp(x). An empty x stays so.
+// Softmax replaces x by exp(x) / Σ exp(x). An empty x stays so. It is for short vectors and the same plain Go at every level.
 func Softmax(x []float32) {
 	if len(x) > 0 {
-		current.softmax(x)
+		softmaxPortable(x)
 	}
 }
 
