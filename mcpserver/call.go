@@ -4,7 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -33,7 +32,7 @@ func (s *Server) serverTools() []server.ServerTool {
 	}
 	var out []server.ServerTool
 	for _, t := range s.set.Tools() {
-		if s.opt.Tools != nil && !slices.Contains(s.opt.Tools, t.Name) {
+		if !s.offers(t.Name) {
 			continue
 		}
 		tool := mcp.Tool{

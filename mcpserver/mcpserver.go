@@ -72,6 +72,11 @@ type Server struct {
 
 // New makes a server of c. The caller closes c, after the Server.
 func New(c core.Compressor, opts *Options) (*Server, error) {
+	return build(c, opts, server.WithTitle("cprs: read long text by instruction"))
+}
+
+// build is New with more options of mcp-go, which win over those that are set here.
+func build(c core.Compressor, opts *Options, more ...server.ServerOption) (*Server, error) {
 	s := &Server{}
 	if opts != nil {
 		s.opt = *opts
@@ -87,13 +92,13 @@ func New(c core.Compressor, opts *Options) (*Server, error) {
 		}
 	}
 	s.gate = newGate(s.opt.Concurrency, s.opt.Queue)
-	s.mcp = server.NewMCPServer(Name, version(),
-		server.WithTitle("cprs: read long text by instruction"),
+	ours := completer{s.set, s.opt.Sources}
+	s.mcp = server.NewMCPServer(Name, version(), append([]server.ServerOption{
 		server.WithInstructions(s.opt.Instructions),
 		server.WithToolCapabilities(false), server.WithResourceCapabilities(false, false), server.WithPromptCapabilities(false),
-		server.WithCompletions(), server.WithResourceCompletionProvider(completer{s.set, s.opt.Sources}), server.WithPromptCompletionProvider(completer{s.set, s.opt.Sources}),
+		server.WithCompletions(), server.WithResourceCompletionProvider(ours), server.WithPromptCompletionProvider(ours),
 		server.WithRecovery(), server.WithResourceRecovery(), server.WithLogger(s.opt.Logger),
-	)
+	}, more...)...)
 	if err := s.Register(s.mcp); err != nil {
 		return nil, errors.Join(err, s.set.Close())
 	}
@@ -152,8 +157,15 @@ func (s *Server) Register(dst *server.MCPServer) (err error) {
 	}()
 	dst.AddTools(offered...)
 	dst.AddResourceTemplate(originalsTemplate(), s.readOriginal)
-	dst.AddPrompt(s.filesPrompt(), s.promptFiles)
+	if s.offers(tools.CompressContext) {
+		dst.AddPrompt(s.filesPrompt(), s.promptFiles)
+	}
 	return nil
+}
+
+// offers reports whether the options name a tool.
+func (s *Server) offers(tool string) bool {
+	return s.opt.Tools == nil || slices.Contains(s.opt.Tools, tool)
 }
 
 // Close releases what the server holds. No call may be under way.
