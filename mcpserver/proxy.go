@@ -25,13 +25,13 @@ const DefaultShortenTime = 30 * time.Second
 
 // ProxyOptions say what a Proxy does with results. Nil and zero values mean the defaults.
 type ProxyOptions struct {
-	Options             // of the server towards the host. Its tools are those of the upstream server, and expand_context
-	Rules        []Rule // the first that matches a tool counts; where none does, long results are compressed
-	Threshold    int    // of rules without one; 0: DefaultResultThreshold
-	Budget       int    // of rules without one; 0: DefaultResultBudget
-	Keep         bool   // offer the argument _keep where no rule says otherwise
-	ShortenTime  time.Duration // that a result waits to be shortened, before it passes as it was; 0: DefaultShortenTime
-	DropTyped    bool          // take output schemas and structured results away: hosts that show a model only these would show it the long text
+	Options                   // of the server towards the host. Its tools are those of the upstream server, and expand_context
+	Rules       []Rule        // the first that matches a tool counts; where none does, long results are compressed
+	Threshold   int           // of rules without one; 0: DefaultResultThreshold
+	Budget      int           // of rules without one; 0: DefaultResultBudget
+	Keep        bool          // offer the argument _keep where no rule says otherwise
+	ShortenTime time.Duration // that a result waits to be shortened, before it passes as it was; 0: DefaultShortenTime
+	DropTyped   bool          // take output schemas and structured results away: hosts that show a model only these would show it the long text
 }
 
 // ProxyStats count what a Proxy did.
@@ -122,7 +122,7 @@ func (p *Proxy) front(ctx context.Context, info *mcp.InitializeResult) error {
 	}
 	o.Instructions = strings.TrimSpace(info.Instructions + "\n\n" + proxyInstructions)
 	more := []server.ServerOption{
-		server.WithTitle(cmp.Or(info.ServerInfo.Title, info.ServerInfo.Name)+" (long results shortened by cprs)"),
+		server.WithTitle(cmp.Or(info.ServerInfo.Title, info.ServerInfo.Name) + " (long results shortened by cprs)"),
 		server.WithToolCapabilities(true), server.WithResourceCapabilities(false, true), server.WithPromptCapabilities(true),
 	}
 	if info.Capabilities.Completions != nil {

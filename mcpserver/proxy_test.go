@@ -217,8 +217,12 @@ func TestProxyFailOpen(t *testing.T) {
 		"error":   func(context.Context, core.Request) (*core.Result, error) { return nil, errors.New("broken") },
 		"panic":   func(context.Context, core.Request) (*core.Result, error) { panic("broken") },
 		"timeout": func(ctx context.Context, _ core.Request) (*core.Result, error) { <-ctx.Done(); return nil, ctx.Err() },
-		"partial": func(context.Context, core.Request) (*core.Result, error) { return &core.Result{Status: core.Partial}, nil },
-		"passed":  func(context.Context, core.Request) (*core.Result, error) { return &core.Result{Status: core.PassedThrough}, nil },
+		"partial": func(context.Context, core.Request) (*core.Result, error) {
+			return &core.Result{Status: core.Partial}, nil
+		},
+		"passed": func(context.Context, core.Request) (*core.Result, error) {
+			return &core.Result{Status: core.PassedThrough}, nil
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cl, p := proxied(t, newUpstream(), c, &ProxyOptions{ShortenTime: 10 * time.Millisecond})
@@ -289,7 +293,9 @@ func TestProxyChanges(t *testing.T) {
 		if rawTools(t, c)["late0"] != nil {
 			return
 		}
-		u.AddTool(mcp.NewTool(fmt.Sprintf("late%d", i)), func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) { return mcp.NewToolResultText("late"), nil })
+		u.AddTool(mcp.NewTool(fmt.Sprintf("late%d", i)), func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			return mcp.NewToolResultText("late"), nil
+		})
 		time.Sleep(20 * time.Millisecond)
 	}
 	t.Error("the new tool is not offered")

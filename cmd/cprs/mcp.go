@@ -125,6 +125,7 @@ Files are read below the --root folders only ($CPRS_ROOT holds more, parted as i
 	fs.StringVar(&f.handleFile, "handles", "", "file that keeps handles over a restart; default: they are kept in memory")
 	fs.DurationVar(&f.handleTime, "handle-time", 0, "how long a handle lasts; default: 1h")
 	f.register(cmd)
+	cmd.AddCommand(newMCPProxyCommand())
 	return cmd
 }
 
