@@ -12,6 +12,7 @@
 package mcpserver
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,6 +27,7 @@ import (
 	"github.com/mark3labs/mcp-go/server"
 
 	"github.com/cprs-go/cprs/core"
+	"github.com/cprs-go/cprs/core/source"
 	"github.com/cprs-go/cprs/tools"
 	"github.com/cprs-go/cprs/tools/httpapi"
 )
@@ -93,7 +95,7 @@ func build(c core.Compressor, opts *Options, more ...server.ServerOption) (*Serv
 	}
 	s.gate = newGate(s.opt.Concurrency, s.opt.Queue)
 	ours := completer{s.set, s.opt.Sources}
-	s.mcp = server.NewMCPServer(Name, version(), append([]server.ServerOption{
+	s.mcp = server.NewMCPServer(Name, Version(), append([]server.ServerOption{
 		server.WithInstructions(s.opt.Instructions),
 		server.WithToolCapabilities(false), server.WithResourceCapabilities(false, false), server.WithPromptCapabilities(false),
 		server.WithCompletions(), server.WithResourceCompletionProvider(ours), server.WithPromptCompletionProvider(ours),
@@ -174,8 +176,8 @@ func (s *Server) Close() error {
 	return s.set.Close()
 }
 
-// version is the version of this module, as far as the program knows it.
-func version() string {
+// Version is the version of this module, as far as the program knows it.
+func Version() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range append([]*debug.Module{&info.Main}, info.Deps...) {
 			if m.Path == "github.com/cprs-go/cprs" && m.Version != "" && m.Version != "(devel)" {
@@ -187,4 +189,18 @@ func version() string {
 }
 
 // implementation is how a Server or Proxy names itself to others.
-func implementation() mcp.Implementation { return mcp.Implementation{Name: Name, Version: version()} }
+func implementation() mcp.Implementation { return mcp.Implementation{Name: Name, Version: Version()} }
+
+// Tools lists the tools that a server with a folder to read offers, for those who describe it before it runs.
+func Tools() ([]tools.Tool, error) {
+	files, err := source.New(nil)
+	if err != nil {
+		return nil, err
+	}
+	defer files.Close()
+	set, err := tools.New(NewLazy(func(context.Context) (core.Compressor, error) { return nil, errors.New("not for calls") }), &tools.Options{Sources: files})
+	if err != nil {
+		return nil, err
+	}
+	return set.Tools(), set.Close()
+}

@@ -97,21 +97,23 @@ type mcpServeFlags struct {
 func newMCPCommand() *cobra.Command {
 	var f mcpServeFlags
 	cmd := &cobra.Command{
-		Use:   "mcp [--root FOLDER]...",
+		Use:   "mcp [FOLDER]...",
 		Short: "Serve compress_context to Claude Desktop, IDE agents and other MCP hosts",
 		Long: `Serve the tools compress_context, expand_context and list_sources over the Model Context Protocol, on standard input and output
 or, with --http, on streamable HTTP at /mcp.
 
-Files are read below the --root folders only ($CPRS_ROOT holds more, parted as in $PATH). Hosts are set up by: cprs mcp install.`,
+Files are read below the given folders only ($CPRS_ROOT holds more, parted as in $PATH). Hosts are set up by: cprs mcp install.`,
 		Example: `  cprs mcp --root ~/projects
   cprs mcp install --host claude-code --root .
   cprs mcp --http 127.0.0.1:8787 --root docs
   cprs mcp proxy -- npx -y @modelcontextprotocol/server-filesystem .`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.roots = append(f.roots, args...)
+			return f.run(cmd.Context())
+		},
 	}
 	fs := cmd.Flags()
-	fs.StringArrayVar(&f.roots, "root", nil, "folder below which files may be read; may be repeated")
+	fs.StringArrayVar(&f.roots, "root", nil, "folder below which files may be read, as an argument names one too")
 	fs.Int64Var(&f.maxFile, "max-file-bytes", 64<<20, "largest file that is read")
 	fs.BoolVar(&f.hidden, "hidden", false, "also read hidden files of folders")
 	fs.IntVar(&f.opt.Budget, "default-tokens", 0, "tokens of an answer where the caller sets no limit; default: 8000")
@@ -125,7 +127,7 @@ Files are read below the --root folders only ($CPRS_ROOT holds more, parted as i
 	fs.StringVar(&f.handleFile, "handles", "", "file that keeps handles over a restart; default: they are kept in memory")
 	fs.DurationVar(&f.handleTime, "handle-time", 0, "how long a handle lasts; default: 1h")
 	f.register(cmd)
-	cmd.AddCommand(newMCPProxyCommand())
+	cmd.AddCommand(newMCPProxyCommand(), newMCPInstallCommand(), newMCPUninstallCommand(), newMCPStatusCommand(), newMCPBundleCommand(), newMCPRegistryCommand())
 	return cmd
 }
 
