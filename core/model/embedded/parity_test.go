@@ -169,7 +169,7 @@ func (s *sample) text(t *testing.T) question {
 }
 
 // mostWindows is how much of a text is read.
-const mostWindows = 8
+const mostWindows = 4
 
 // unitScores are the mean keep probabilities of the units of a text.
 func unitScores(t *testing.T, c *latejoin.Critic, q question) (out []float64) {
@@ -216,7 +216,8 @@ func unitScores(t *testing.T, c *latejoin.Critic, q question) (out []float64) {
 
 var devRecords = flag.Int("dev-records", 1, "how many records of each development set TestDevRanksLikeF32 reads")
 
-// TestDevRanksLikeF32 does the same on real documents. Measured with -dev-records=20: 9,530 units, rank correlation 0.9984.
+// TestDevRanksLikeF32 does the same on real documents. Measured over 20 records of each set and twice as many windows: 9,530 units, rank
+// correlation 0.9984.
 func TestDevRanksLikeF32(t *testing.T) {
 	sets, err := filepath.Glob(filepath.Join(shared(t, "data", "dev"), "*.jsonl.gz"))
 	if err != nil || len(sets) == 0 {
