@@ -99,7 +99,7 @@ func (s *Server) limited(next server.ToolHandlerFunc) server.ToolHandlerFunc {
 func drained(next server.ToolHandlerFunc) server.ToolHandlerFunc {
 	const (
 		longest = 200 * time.Millisecond
-		write   = 5 * time.Millisecond // for the last one, which has left the channel
+		write   = 20 * time.Millisecond // for the last one, which has left the channel
 	)
 	return func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		res, err := next(ctx, req)
