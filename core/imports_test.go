@@ -44,6 +44,7 @@ var rules = []rule{
 	{"core/eval/...", []string{"core", "core/..."}, []string{"*"}, "evaluation stands above the engine"},
 	{"tools/...", []string{"core", "core/source", "core/wire", "core/span", "core/unit", "tools/..."}, []string{"*"}, "adapters know core and tools"},
 	{"mcpserver/...", []string{"core", "core/source", "core/wire", "tools/...", "mcpserver/..."}, []string{"*"}, "adapters never import each other"},
+	{"mcpserver/internal/testserver", []string{"core", "core/critic/critictest", "core/source", "mcpserver", "tools"}, []string{"*"}, "a server for tests, with a critic for tests"},
 	{"langchain/...", []string{"core", "core/span", "core/tokenizer", "core/unit", "tools/...", "langchain/..."}, []string{"*"}, "adapters never import each other"},
 	{"cmd/...", []string{"core", "core/...", "tools/...", "mcpserver/...", "cmd/..."}, []string{"*"}, "commands wire"},
 	{"examples/...", []string{"core", "core/...", "tools/...", "mcpserver/...", "langchain/..."}, []string{"*"}, "a user may import anything public"},
@@ -114,6 +115,9 @@ func checkImport(t *testing.T, name, imp string, r *rule) {
 			t.Errorf("%s imports %s: not allowed, because %s", name, inside, r.reason)
 		}
 		return
+	}
+	if strings.HasPrefix(imp, "github.com/tmc/langchaingo/") && !under(name, "langchain/...") && !under(name, "examples/...") {
+		t.Errorf("%s imports %s: not allowed, because a program without langchaingo must not compile it", name, imp)
 	}
 	host, _, _ := strings.Cut(imp, "/")
 	if !strings.Contains(host, ".") || slices.Contains(r.foreign, "*") {

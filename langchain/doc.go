@@ -11,6 +11,8 @@
 // modified; the same input gives the same output; all components are safe for concurrent use. Budgets are counted offline, by
 // default with the compressor's own tokenizer.
 //
+// Programs that get their tools from MCP servers, through one of the bridges to langchaingo, can use "cprs mcp" in place of AgentTools.
+//
 // langchaingo has no interface for compressing documents; DocumentCompressor and the types around it carry the names
 // that they have in LangChain for Python.
 package langchain

@@ -12,7 +12,6 @@ import (
 	"github.com/tmc/langchaingo/prompts"
 	"github.com/tmc/langchaingo/schema"
 
-	"github.com/cprs-go/cprs/core"
 	"github.com/cprs-go/cprs/core/engine"
 	"github.com/cprs-go/cprs/langchain"
 	"github.com/cprs-go/cprs/tools"
@@ -292,5 +291,3 @@ func ExampleDefinitions() {
 	// function compress_context
 	// function expand_context
 }
-
-var _ core.Compressor = (*engine.Engine)(nil)
