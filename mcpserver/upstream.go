@@ -102,6 +102,7 @@ func (l *link) connect(ctx context.Context) (*mcp.InitializeResult, error) {
 func (l *link) transport() (transport.Interface, error) {
 	switch {
 	case l.up.URL != "" && l.up.Command == nil:
+		//lint:ignore SA1019 the stream that it opens is how servers of that handshake tell of changed lists
 		return transport.NewStreamableHTTP(l.up.URL, transport.WithHTTPHeaders(l.up.Headers), transport.WithContinuousListening(), transport.WithHTTPLogger(l.logger))
 	case l.up.URL == "" && len(l.up.Command) > 0:
 		stderr := l.up.Stderr
@@ -215,7 +216,7 @@ func (l *link) list(ctx context.Context, method mcp.MCPMethod, field string) ([]
 		}
 		var page map[string]json.RawMessage
 		var items []json.RawMessage
-		if err := json.Unmarshal(res, &page); err == nil && page[field] != nil {
+		if err = json.Unmarshal(res, &page); err == nil && page[field] != nil {
 			err = json.Unmarshal(page[field], &items)
 		}
 		if err != nil {

@@ -88,7 +88,6 @@ type mcpServeFlags struct {
 	opt        mcpserver.Options
 	roots      []string
 	maxFile    int64
-	noRoot     bool
 	handleFile string
 	handleTime time.Duration
 	hidden     bool
