@@ -180,14 +180,14 @@ func TestRelevanceFilter(t *testing.T) {
 func TestReranker(t *testing.T) {
 	docs := []schema.Document{{PageContent: "Stones are hard."}, {PageContent: "Cats and dogs."}, {PageContent: "Cats purr"}, {PageContent: "Rocks are hard."}}
 	before := clone(docs)
-	got, err := langchain.NewReranker(newCompressor()).CompressDocuments(context.Background(), docs, "cats purr")
+	got, err := langchain.NewReranker(newCompressor(), 0).CompressDocuments(context.Background(), docs, "cats purr")
 	if want := []string{"Cats purr", "Cats and dogs.", "Stones are hard.", "Rocks are hard."}; err != nil || !reflect.DeepEqual(contents(got), want) {
 		t.Errorf("got %q, %v", contents(got), err)
 	}
 	if s := got[0].Metadata[langchain.MetaScore].(float32); s < 0.8 || s > 1 {
 		t.Errorf("the best score is %v", s)
 	}
-	top, err := langchain.NewReranker(newCompressor(), langchain.WithTopN(2)).CompressDocuments(context.Background(), docs, "cats purr")
+	top, err := langchain.NewReranker(newCompressor(), 2).CompressDocuments(context.Background(), docs, "cats purr")
 	if err != nil || len(top) != 2 {
 		t.Errorf("the top 2 are %v, %v", top, err)
 	}

@@ -106,7 +106,7 @@ func ExampleNewDocumentCompressor() {
 func ExampleNewCompressorPipeline() {
 	p := langchain.NewCompressorPipeline(
 		langchain.NewRedundantFilter(0),
-		langchain.NewReranker(critic(), langchain.WithTopN(1)),
+		langchain.NewReranker(critic(), 1),
 		langchain.CompressorFunc(func(_ context.Context, docs []schema.Document, _ string) ([]schema.Document, error) {
 			fmt.Println(len(docs), "left") // a stage of your own
 			return docs, nil
@@ -147,7 +147,7 @@ func ExampleNewRelevanceFilter() {
 }
 
 func ExampleNewReranker() {
-	docs, err := langchain.NewReranker(critic()).CompressDocuments(context.Background(), lease, "Where do I put my bike?")
+	docs, err := langchain.NewReranker(critic(), 0).CompressDocuments(context.Background(), lease, "Where do I put my bike?")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -14,8 +14,9 @@ import (
 )
 
 // NewRelevanceFilter makes a DocumentCompressor that drops documents in which nothing answers the query, and keeps the others
-// whole. WithMinScore sets the least score of a document's best unit; the default is the critic's own threshold.
-func NewRelevanceFilter(c core.Compressor, opts ...CompressorOption) DocumentCompressor {
+// whole. WithMinScore sets the least score of a document's best unit; the default is the critic's own threshold. A budget has no
+// effect.
+func NewRelevanceFilter(c core.Compressor, opts ...RequestOption) DocumentCompressor {
 	s := newSettings(c, settings{sourceKey: "source"}, opts)
 	return CompressorFunc(func(ctx context.Context, docs []schema.Document, query string) ([]schema.Document, error) {
 		if len(docs) == 0 {
@@ -36,8 +37,9 @@ func NewRelevanceFilter(c core.Compressor, opts ...CompressorOption) DocumentCom
 }
 
 // NewReranker makes a DocumentCompressor that sorts documents by the score of their best unit, the highest first, and puts that
-// score into their metadata under MetaScore. WithTopN keeps the first ones only.
-func NewReranker(c core.Compressor, opts ...CompressorOption) DocumentCompressor {
+// score into their metadata under MetaScore. It keeps the first topN only, or all if topN is 0. Neither a budget nor a least score has an
+// effect.
+func NewReranker(c core.Compressor, topN int, opts ...RequestOption) DocumentCompressor {
 	s := newSettings(c, settings{sourceKey: "source"}, opts)
 	return CompressorFunc(func(ctx context.Context, docs []schema.Document, query string) ([]schema.Document, error) {
 		if len(docs) == 0 {
@@ -56,8 +58,8 @@ func NewReranker(c core.Compressor, opts ...CompressorOption) DocumentCompressor
 			order[i] = i
 		}
 		slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(scores[b], scores[a]) })
-		if s.topN > 0 && s.topN < len(order) {
-			order = order[:s.topN]
+		if topN > 0 && topN < len(order) {
+			order = order[:topN]
 		}
 		out := make([]schema.Document, len(order))
 		for i, doc := range order {
@@ -67,9 +69,6 @@ func NewReranker(c core.Compressor, opts ...CompressorOption) DocumentCompressor
 		return out, nil
 	})
 }
-
-// WithTopN is how many documents a reranker keeps. The default, 0, is all.
-func WithTopN(n int) CompressorOption { return option(func(s *settings) { s.topN = n }) }
 
 // NewLongContextReorder makes a DocumentCompressor that puts the first, most relevant documents at both ends of the list and the
 // last ones in its middle, which models read least carefully.

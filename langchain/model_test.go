@@ -135,6 +135,7 @@ func TestWrapModelErrors(t *testing.T) {
 	if _, err := m.GenerateContent(ctx, dialogue()); !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled context gives %v", err)
 	}
+	//lint:ignore SA1019 the interface still has it
 	if out, err := m.Call(context.Background(), "hi"); err != nil || out != "ok" {
 		t.Errorf("Call gives %q, %v", out, err)
 	}

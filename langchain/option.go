@@ -15,7 +15,7 @@ import (
 
 // The options of each constructor. An option that fits several constructors has all their types.
 type (
-	// CompressorOption is an option of NewDocumentCompressor and of the filters that ask the critic.
+	// CompressorOption is an option of NewDocumentCompressor.
 	CompressorOption interface {
 		apply(*settings)
 		forCompressor()
@@ -51,7 +51,7 @@ type (
 		forAgent()
 	}
 
-	// RequestOption shapes the request to the compressor, whoever makes it.
+	// RequestOption shapes the request to the compressor, whoever makes it: also NewRelevanceFilter and NewReranker.
 	RequestOption interface {
 		CompressorOption
 		ChainOption
@@ -98,7 +98,6 @@ type settings struct {
 	sourceKey      string
 	sourceLabel    bool
 	sentenceWindow int
-	topN           int
 	llmChain       chains.Chain
 
 	failOpen bool // retriever
