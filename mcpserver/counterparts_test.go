@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/mark3labs/mcp-go/client/transport"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/cprs-go/cprs/mcpserver/bundle"
 	"github.com/cprs-go/cprs/tools"
@@ -150,5 +151,38 @@ func TestPython(t *testing.T) {
 	}
 	if out, err := exec.CommandContext(t.Context(), python, "-c", pythonClient, testServer(t), textFolder(t)).CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// TestRegistry holds server.json against the registry's own schema, and a damaged one, which must fail.
+func TestRegistry(t *testing.T) {
+	file := os.Getenv("CPRS_REGISTRY_SCHEMA")
+	if file == "" {
+		if os.Getenv("REQUIRE_NODE") == "1" {
+			t.Fatal("CPRS_REGISTRY_SCHEMA names no schema")
+		}
+		t.Skip("CPRS_REGISTRY_SCHEMA names no schema, see .ci/setup-mcp")
+	}
+	schema, err := jsonschema.NewCompiler().Compile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := bundle.Registry("io.github.cprs-go/cprs", "v1.2.3", []bundle.Package{{URL: "https://example.com/cprs.mcpb", SHA256: strings.Repeat("a1", 32)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for value, valid := range map[string]bool{string(text): true, strings.Replace(string(text), `"name"`, `"nom"`, 1): false, strings.Replace(string(text), "a1a1", "zz", 1): false} {
+		v, err := jsonschema.UnmarshalJSON(strings.NewReader(value))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(v); (err == nil) != valid {
+			t.Errorf("%s: %v", value, err)
+		}
+	}
+	for _, p := range []bundle.Package{{URL: "http://example.com/x.mcpb", SHA256: strings.Repeat("a", 64)}, {URL: "https://example.com/x.zip", SHA256: strings.Repeat("a", 64)}, {URL: "https://example.com/x.mcpb"}} {
+		if _, err := bundle.Registry("a/b", "1", []bundle.Package{p}); err == nil {
+			t.Errorf("%+v is accepted", p)
+		}
 	}
 }

@@ -39,7 +39,7 @@ const Name = "cprs"
 const (
 	DefaultConcurrency = 4
 	DefaultQueue       = 64
-	DefaultTimeout     = 5 * time.Minute
+	DefaultTimeout     = 50 * time.Second // many hosts give a call up after 60: what was found until then is worth more than nothing
 )
 
 // Options say what a Server offers. Nil and zero values mean the defaults.
@@ -53,7 +53,7 @@ type Options struct {
 
 	Concurrency int           // calls that run at a time; 0: DefaultConcurrency
 	Queue       int           // calls that wait, before the next is told to come later; 0: DefaultQueue, negative: none
-	Timeout     time.Duration // of a call, waiting included; 0: DefaultTimeout
+	Timeout     time.Duration // of a call, waiting included; what has been read by then is the answer. 0: DefaultTimeout
 
 	HTTP             httpapi.Options // who may call over HTTP
 	ProtocolVersions []string        // offered over HTTP; nil: all

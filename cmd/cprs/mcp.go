@@ -122,7 +122,7 @@ Files are read below the given folders only ($CPRS_ROOT holds more, parted as in
 	fs.BoolVar(&f.opt.NoStructured, "no-structured", false, "give results as text only")
 	fs.IntVar(&f.opt.Concurrency, "concurrency", 0, "calls that run at a time; default: 4")
 	fs.IntVar(&f.opt.Queue, "queue", 0, "calls that may wait; default: 64")
-	fs.DurationVar(&f.opt.Timeout, "timeout", 0, "longest time of a call; default: 5m")
+	fs.DurationVar(&f.opt.Timeout, "timeout", 0, "longest time of a call, after which what has been read is the answer; default: 50s")
 	fs.StringVar(&f.handleFile, "handles", "", "file that keeps handles over a restart; default: they are kept in memory")
 	fs.DurationVar(&f.handleTime, "handle-time", 0, "how long a handle lasts; default: 1h")
 	f.register(cmd)
