@@ -94,3 +94,20 @@ func TestStandardise(t *testing.T) {
 	}
 	standardise(nil)
 }
+
+// TestFillLongBest: a first choice that is longer than the budget is cut, not passed over for what merely fits.
+func TestFillLongBest(t *testing.T) {
+	c := NewCorpus(&Record{Docs: []Doc{{Text: "One two three four. Five. Six seven."}}}, sentence, wordTokens{})
+	for _, tc := range []struct {
+		limit int
+		want  string
+	}{{1, "One"}, {3, "One two three"}, {4, "One two three four."}, {5, "One two three four. Five."}} {
+		k, err := fill(c, []float32{3, 1, 2}, tc.limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := normalise(k.text(c)); got != normalise(tc.want) || k.Tokens != tc.limit {
+			t.Errorf("%d tokens: kept %q, want %q", tc.limit, got, tc.want)
+		}
+	}
+}
