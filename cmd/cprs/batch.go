@@ -1,15 +1,14 @@
 package main
 
 import (
-	"bufio"
-	"context"
 	"errors"
-	"io"
+	"runtime"
 
+	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"github.com/cprs-go/cprs/cmd/cprs/internal/batch"
 	"github.com/cprs-go/cprs/core/engine"
-	"github.com/cprs-go/cprs/core/wire"
 )
 
 func newBatchCommand() *cobra.Command {
@@ -36,7 +35,7 @@ Exit status: 0 if every line was answered, also with errors; 1 if reading or wri
 				return err
 			}
 			defer func() { err = errors.Join(err, e.Close()) }()
-			return batch(cmd.Context(), e, cmd.InOrStdin(), cmd.OutOrStdout())
+			return answer(cmd, e, o.Workers)
 		},
 	}
 	engineFlags(cmd, &o)
@@ -44,37 +43,25 @@ Exit status: 0 if every line was answered, also with errors; 1 if reading or wri
 	return cmd
 }
 
-// batch answers the requests of r, each before the next is read.
-func batch(ctx context.Context, e *engine.Engine, r io.Reader, w io.Writer) error {
-	in, out := wire.NewReader(r), bufio.NewWriter(w)
-	for {
-		req, err := in.Next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case req == nil:
-			return err
-		}
-		if err := wire.Write(out, answer(ctx, e, req, err)); err != nil {
-			return err
-		}
-		if err := out.Flush(); err != nil {
-			return err
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+// answer answers the requests on standard input.
+func answer(cmd *cobra.Command, e *engine.Engine, workers int) error {
+	stderr := cmd.ErrOrStderr()
+	show, done := progressOn(stderr, "requests", progressbar.OptionShowCount())
+	if isTerminal(cmd.OutOrStdout()) { // the answers themselves show it
+		show = nil
 	}
-}
-
-// answer is the result of req, or the failure that stands for it.
-func answer(ctx context.Context, e *engine.Engine, req *wire.Request, err error) any {
-	if err != nil {
-		return wire.NewFailure(req.ID, err)
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
 	}
-	res, err := e.Compress(ctx, req.Request)
-	if err != nil {
-		return wire.NewFailure(req.ID, err)
+	ctx := cmd.Context()
+	count, err := batch.Run(ctx, e, interruptible(ctx, cmd.InOrStdin()), cmd.OutOrStdout(), workers, func(n int) {
+		if show != nil {
+			show(int64(n), -1)
+		}
+	})
+	done()
+	if count.Failed > 0 {
+		warn(stderr, "%d of %d requests were answered by an error", count.Failed, count.Answered)
 	}
-	return wire.NewResult(req.ID, req.Documents, res)
+	return err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"github.com/cprs-go/cprs/core/engine"
@@ -37,7 +38,7 @@ the lower layers kept. Without a file the text is generated prose.`,
 			if text == "" {
 				return invalid(errors.New("the file is empty"), "name a file with text")
 			}
-			show, done := progressOn(cmd.ErrOrStderr())
+			show, done := progressOn(cmd.ErrOrStderr(), "reading", progressbar.OptionShowBytes(true))
 			report, err := bench.Run(cmd.Context(), text, o, show)
 			done()
 			if err != nil {

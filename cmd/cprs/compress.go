@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
+	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/cprs-go/cprs/cmd/cprs/internal/report"
 	"github.com/cprs-go/cprs/core"
@@ -91,7 +92,7 @@ func (f *compressFlags) run(cmd *cobra.Command, args []string) (err error) {
 		return err
 	}
 	ctx, stderr := cmd.Context(), cmd.ErrOrStderr()
-	docs, skipped, err := source.Files(ctx, args, cmd.InOrStdin(), &source.Options{Hidden: f.hidden})
+	docs, skipped, err := source.Files(ctx, args, interruptible(ctx, cmd.InOrStdin()), &source.Options{Hidden: f.hidden})
 	for _, s := range skipped {
 		if expected := s.Reason == source.Ignored || s.Reason == source.Hidden; !expected || f.verbose {
 			warn(stderr, "%s was skipped: %s", s.Path, s.Reason)
@@ -101,6 +102,9 @@ func (f *compressFlags) run(cmd *cobra.Command, args []string) (err error) {
 		return err
 	}
 	f.req.Documents = docs
+	if err := f.checkOutput(); err != nil {
+		return err
+	}
 	e, err := engine.Open(ctx, &f.engine)
 	if err != nil {
 		return err
@@ -110,8 +114,10 @@ func (f *compressFlags) run(cmd *cobra.Command, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	warnings(stderr, res)
-	if err := f.write(cmd.OutOrStdout(), e, res); err != nil {
+	for _, w := range res.Warnings {
+		warn(stderr, "%s", w)
+	}
+	if err := f.write(cmd, e, res); err != nil {
 		return err
 	}
 	if f.verbose || isTerminal(stderr) && !f.quiet {
@@ -160,41 +166,53 @@ func (f *compressFlags) parse(cmd *cobra.Command, args *[]string) (err error) {
 }
 
 func (f *compressFlags) compress(ctx context.Context, e *engine.Engine, stderr io.Writer) (*core.Result, error) {
-	show, done := progressOn(stderr)
+	show, done := progressOn(stderr, "reading", progressbar.OptionShowBytes(true))
 	defer done()
 	f.req.Progress = show
 	return e.Compress(ctx, f.req)
 }
 
-// write renders res to w, or to the file that the flags name.
-func (f *compressFlags) write(w io.Writer, e *engine.Engine, res *core.Result) (err error) {
-	width := 120
-	if isTerminal(w) {
-		if n, _, err := term.GetSize(int(w.(*os.File).Fd())); err == nil {
-			width = n
+// checkOutput refuses to overwrite what is read.
+func (f *compressFlags) checkOutput() error {
+	out, err := os.Stat(f.output)
+	if err != nil {
+		return nil
+	}
+	for _, d := range f.req.Documents {
+		ref, _ := source.ParseRef(d.ID)
+		for _, name := range []string{d.ID, ref.Path} {
+			if in, err := os.Stat(name); err == nil && os.SameFile(in, out) {
+				return invalid(fmt.Errorf("--output %s is one of the files to read", f.output), "name another file")
+			}
 		}
 	}
-	if f.output != "" {
-		file, err := os.Create(f.output)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, file.Close()) }()
-		w = file
+	return nil
+}
+
+// write renders res to standard output, or to the file that the flags name.
+func (f *compressFlags) write(cmd *cobra.Command, e *engine.Engine, res *core.Result) error {
+	if f.output == "" {
+		return f.render(cmd.OutOrStdout(), e, res)
 	}
+	file, err := os.Create(f.output)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.render(file, e, res), file.Close())
+}
+
+func (f *compressFlags) render(w io.Writer, e *engine.Engine, res *core.Result) error {
 	switch {
 	case f.format == "json":
 		return wire.Write(w, wire.NewResult(nil, f.req.Documents, res))
 	case f.format == "html":
 		return report.Page(w, &f.req, res, func(s string) int { return tokenizer.Count(e.Tokenizer(), s) })
 	case f.req.Explain:
-		return report.Table(w, f.req.Documents, res, width)
-	case res.Text == "":
-		return nil
+		return report.Table(w, f.req.Documents, res, columns(w))
+	case res.Text == "" || strings.HasSuffix(res.Text, "\n"):
+		_, err := io.WriteString(w, res.Text)
+		return err
 	}
-	_, err = io.WriteString(w, res.Text)
-	if err == nil && res.Text[len(res.Text)-1] != '\n' {
-		_, err = io.WriteString(w, "\n")
-	}
+	_, err := io.WriteString(w, res.Text+"\n")
 	return err
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
-	"github.com/cprs-go/cprs/core"
 	"github.com/cprs-go/cprs/core/engine"
 	"github.com/cprs-go/cprs/core/eval"
 	"github.com/cprs-go/cprs/core/eval/minilm"
@@ -196,10 +195,6 @@ func parseGates(specs []string) ([]eval.Gate, error) {
 		gates = append(gates, g)
 	}
 	return gates, nil
-}
-
-func invalid(err error, hint string) error {
-	return &core.Error{Code: core.CodeInvalidArgument, Message: err.Error(), Hint: hint}
 }
 
 // countOn shows on a terminal how much of the work is done; elsewhere it is nil.

@@ -19,7 +19,9 @@ func main() { os.Exit(run()) }
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return exitStatus(newRootCommand().ExecuteContext(ctx))
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
+	cmd, err := newRootCommand().ExecuteContextC(ctx)
+	return exitStatus(cmd, err)
 }
 
 func newRootCommand() *cobra.Command {
@@ -33,7 +35,7 @@ for: verbatim, with byte offsets and scores, inside a token budget. The model is
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	cmd.AddGroup(&cobra.Group{ID: "work", Title: "Compress:"}, &cobra.Group{ID: "measure", Title: "Measure and inspect:"})
 	for _, c := range []*cobra.Command{newCompressCommand(), newBatchCommand(), newMCPCommand()} {
 		c.GroupID = "work"
@@ -43,5 +45,21 @@ for: verbatim, with byte offsets and scores, inside a token budget. The model is
 		c.GroupID = "measure"
 		cmd.AddCommand(c)
 	}
+	markUsage(cmd)
 	return cmd
+}
+
+// markUsage makes the errors of all checks of arguments below cmd usage errors.
+func markUsage(cmd *cobra.Command) {
+	for _, c := range cmd.Commands() {
+		markUsage(c)
+		if check := c.Args; check != nil {
+			c.Args = func(cmd *cobra.Command, args []string) error {
+				if err := check(cmd, args); err != nil {
+					return usageError{err}
+				}
+				return nil
+			}
+		}
+	}
 }

@@ -1,9 +1,14 @@
 package main
 
 import (
+	"bufio"
+	"errors"
 	"flag"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -29,7 +34,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("EXAMPLES", examples)
 			return nil
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"lines": lines, "make": makeFile},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"lines": lines, "make": makeFile, "status": status},
 	})
 }
 
@@ -47,9 +52,55 @@ func makeFile(ts *testscript.TestScript, neg bool, args []string) {
 		"binary":  "\x7fELF\x00\x00\x01",
 		"nul":     "Cats sleep.\x00\nDogs bark at night.\n",
 		"invalid": "Cats sleep. Gr\xfc\xdfe.\nDogs bark at night.\n",
-		"oneline": strings.Repeat("word ", 20_000),
+		"oneline": strings.Repeat("word ", 1000),
 		"empty":   "",
 		"crlf":    "Cats sleep.\r\nDogs bark at night.\r\n",
 	}
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(kinds[args[1]]), 0o644))
+	name := ts.MkAbs(args[0])
+	if args[1] == "many" { // a folder of tiny files
+		ts.Check(os.Mkdir(name, 0o755))
+		for i := range 200 {
+			ts.Check(os.WriteFile(filepath.Join(name, fmt.Sprint(i, ".txt")), fmt.Appendf(nil, "Animal %d barks.", i), 0o644))
+		}
+		return
+	}
+	ts.Check(os.WriteFile(name, []byte(kinds[args[1]]), 0o644))
+}
+
+// status checks the exit status of a program: status N PROGRAM ARGS….
+func status(ts *testscript.TestScript, neg bool, args []string) {
+	got := 0
+	var exit *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if args[0] != fmt.Sprint(got) {
+		ts.Fatalf("%s ended with status %d", args[1], got)
+	}
+}
+
+// Ctrl-C ends a command also while it waits for input.
+func TestInterrupt(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no process can be interrupted there")
+	}
+	cmd := exec.Command("cprs", "batch") // testscript.Main has put it in the path
+	stdin, err1 := cmd.StdinPipe()
+	stdout, err2 := cmd.StdoutPipe()
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintln(stdin, "{}")
+	if answer, err := bufio.NewReader(stdout).ReadString('\n'); !strings.HasPrefix(answer, `{"error":`) {
+		t.Fatalf("%q, %v", answer, err)
+	}
+	cmd.Process.Signal(os.Interrupt)
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.Contains(stderr.String(), "error: interrupted\n") {
+		t.Errorf("status %d, %q", code, stderr.String())
+	}
 }

@@ -95,9 +95,14 @@ func foreign(source string, err error) error {
 
 func (i *inspection) write(w io.Writer) error {
 	c := i.Config
+	licence := i.Licence
+	if licence == "" {
+		licence = "see the folder"
+	}
 	_, err := fmt.Fprintf(w, `critic      %s
 hash        %s
 from        %s
+licence     %s
 parameters  %d in %d tensors, %.1f MB
 encoder     %d layers, hidden %d, %d heads, feed-forward %d, vocabulary %d
 joint       %d layers over question and text
@@ -105,7 +110,7 @@ windows     %d tokens, headers %d, titles %d
 units       %v
 tags        %v
 
-`, i.ID, i.Hash, i.Source, i.Parameters, len(i.Tensors), float64(i.Bytes)/1e6, c.Encoder.Layers, c.Encoder.Hidden, c.Encoder.Heads,
+`, i.ID, i.Hash, i.Source, licence, i.Parameters, len(i.Tensors), float64(i.Bytes)/1e6, c.Encoder.Layers, c.Encoder.Hidden, c.Encoder.Heads,
 		c.Encoder.Intermediate, c.Encoder.Vocab, c.JointLayers, c.WindowTokens, c.HeaderTokens, c.TitleTokens, c.Units, c.Labels)
 	for _, t := range i.Tensors {
 		if err == nil {

@@ -8,10 +8,13 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/cprs-go/cprs/cmd/cprs/internal/report"
 	"github.com/cprs-go/cprs/core"
 	"github.com/cprs-go/cprs/core/wire"
 )
@@ -33,55 +36,63 @@ const (
 // errNothingRelevant ends a command whose result is that no text is relevant.
 var errNothingRelevant = errors.New("nothing relevant")
 
-// usageError is a fault of the command line.
+// usageError is a fault of the command line, told by cobra.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-func usage(err error) error { return usageError{err} }
+// invalid is a fault of the command line that has a hint of its own.
+func invalid(err error, hint string) error {
+	return &core.Error{Code: core.CodeInvalidArgument, Message: err.Error(), Hint: hint}
+}
 
-// exitStatus reports err to people and turns it into the exit status.
-func exitStatus(err error) int {
+// exitStatus tells people of err, which cmd ended with, and turns it into the exit status.
+func exitStatus(cmd *cobra.Command, err error) int {
 	var known *core.Error
 	var wrong usageError
+	w := cmd.ErrOrStderr()
 	switch {
 	case err == nil:
 		return 0
 	case errors.Is(err, errNothingRelevant):
+		complain(w, err.Error(), "lower --threshold, or give --max-tokens or --ratio for the best there is")
 		return exitNothing
 	case errors.Is(err, context.Canceled):
-		fmt.Fprintln(os.Stderr, "error: interrupted")
+		complain(w, "interrupted", "")
 		return exitInterrupted
 	case errors.As(err, &known):
-		complain(known.Error(), known.Hint)
+		complain(w, known.Error(), known.Hint)
 		if known.Code == core.CodeInvalidArgument {
 			return exitUsage
 		}
 		return exitFault
 	case errors.As(err, &wrong) || strings.HasPrefix(err.Error(), "unknown command") || strings.HasPrefix(err.Error(), "required flag"):
-		complain(err.Error(), "see: cprs --help")
+		complain(w, err.Error(), fmt.Sprintf("see: %s --help", cmd.CommandPath()))
 		return exitUsage
 	}
-	complain(err.Error(), "")
+	complain(w, err.Error(), "")
 	return exitFault
 }
 
-func complain(message, hint string) {
-	fmt.Fprintln(os.Stderr, "error:", message)
+func complain(w io.Writer, message, hint string) {
+	fmt.Fprintln(w, "error:", printable(message))
 	if hint != "" {
-		fmt.Fprintln(os.Stderr, "hint:", hint)
+		fmt.Fprintln(w, "hint:", printable(hint))
 	}
 }
 
 func warn(w io.Writer, format string, args ...any) {
-	fmt.Fprintf(w, "warning: "+format+"\n", args...)
+	fmt.Fprintln(w, "warning:", printable(fmt.Sprintf(format, args...)))
 }
 
-// warnings writes what a result warns of.
-func warnings(w io.Writer, res *core.Result) {
-	for _, s := range res.Warnings {
-		warn(w, "%s", s)
-	}
+// printable is s without what a name from elsewhere could do to a terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
 }
 
 func isTerminal(f any) bool {
@@ -89,11 +100,22 @@ func isTerminal(f any) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
+// columns is the width of a terminal, or what is usual elsewhere.
+func columns(w io.Writer) int {
+	if isTerminal(w) {
+		if n, _, err := term.GetSize(int(w.(*os.File).Fd())); err == nil {
+			return n
+		}
+	}
+	return 120
+}
+
 // patience is how long work may take before its progress shows.
 const patience = 2 * time.Second
 
-// progressOn shows on a terminal how many bytes have been read; elsewhere it is nil. done removes it.
-func progressOn(w io.Writer) (show func(done, total int64), done func()) {
+// progressOn shows on a terminal how much of what has been done; elsewhere show is nil. A total below zero is unknown. done
+// removes it.
+func progressOn(w io.Writer, what string, opts ...progressbar.Option) (show func(done, total int64), done func()) {
 	if !isTerminal(w) {
 		return nil, func() {}
 	}
@@ -104,14 +126,15 @@ func progressOn(w io.Writer) (show func(done, total int64), done func()) {
 			if time.Since(began) < patience {
 				return
 			}
-			bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription("reading"),
-				progressbar.OptionShowBytes(true), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
+			opts = append(opts, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what),
+				progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
+			bar = progressbar.NewOptions64(total, opts...)
 		}
 		bar.Set64(done)
 	}
 	return show, func() {
 		if bar != nil {
-			bar.Clear()
+			bar.Finish()
 		}
 	}
 }
@@ -119,11 +142,22 @@ func progressOn(w io.Writer) (show func(done, total int64), done func()) {
 // summary is one line about a result.
 func summary(res *core.Result) string {
 	s := res.Stats
-	return fmt.Sprintf("%s: %d of %d tokens kept in %d parts, %.0f ms, %s", strings.ReplaceAll(res.Status.String(), "_", " "),
-		s.TokensOut, s.TokensIn, len(res.Spans), float64(s.Elapsed.Microseconds())/1000, s.Critic)
+	return fmt.Sprintf("%s: %d → %d tokens, %s saved, %.1f s, %s", strings.ReplaceAll(res.Status.String(), "_", " "),
+		s.TokensIn, s.TokensOut, report.Saved(s), s.Elapsed.Seconds(), s.Critic)
+}
+
+// interruptible is r, except that reading ends with ctx, even where r waits for input.
+func interruptible(ctx context.Context, r io.Reader) io.Reader {
+	pr, pw := io.Pipe()
+	go func() {
+		_, err := io.Copy(pw, r)
+		pw.CloseWithError(err)
+	}()
+	context.AfterFunc(ctx, func() { pw.CloseWithError(ctx.Err()) })
+	return pr
 }
 
 // completions of flags whose values are names.
 var completions = map[string][]string{
-	"unit": wire.Units, "gap": wire.Gaps, "format": {"text", "json", "html"}, "backend": {"go", "xla:cpu", "xla:cuda"},
+	"unit": wire.Units, "gap": wire.Gaps, "format": {"text", "json", "html"}, "backend": {"go", "xla:cpu", "xla:cuda"}, "pin": wire.PinSets,
 }

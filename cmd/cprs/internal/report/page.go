@@ -10,6 +10,7 @@ import (
 	"io"
 	"math"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/cprs-go/cprs/core"
@@ -23,7 +24,7 @@ var (
 	//go:embed page.js
 	pageJS string
 
-	pageTemplate = template.Must(template.New("page").Parse(pageHTML))
+	pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"grouped": grouped}).Parse(pageHTML))
 )
 
 // Page writes one self-contained HTML page: the documents of req with what was kept, the scores of all units, and a
@@ -154,6 +155,15 @@ func blocks(text string, units []core.Span, kept []bool) []block {
 }
 
 func clean(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
+
+// grouped is n with commas, as the script writes it too.
+func grouped(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
 
 func policy(script string) string {
 	sum := sha256.Sum256([]byte(script))

@@ -54,7 +54,6 @@ function showThreshold() {
 
 // draw paints the histogram of the scores, weighed by tokens, and the ruler.
 function draw() {
-  const style = getComputedStyle(document.body);
   const colour = (name) => { // as the theme resolves it
     byId("tip").style.color = `var(${name})`;
     const c = getComputedStyle(byId("tip")).color;
@@ -62,7 +61,7 @@ function draw() {
     return c;
   };
   drawHistogram(colour("--keep"), colour("--heat"));
-  drawRuler(colour("--keep"), colour("--heat"), style);
+  drawRuler(colour("--keep"), colour("--heat"));
 }
 
 function canvas(id) {
@@ -75,16 +74,16 @@ function canvas(id) {
 }
 
 function drawHistogram(keep, heat) {
-  const bins = 50, all = new Float64Array(bins), in_ = new Float64Array(bins);
+  const bins = 50, all = new Float64Array(bins), inside = new Float64Array(bins);
   for (let i = 0; i < n; i++) {
     const b = Math.min(bins - 1, Math.floor(score[i] * bins / 1000));
     all[b] += tokens[i];
-    if (kept[i]) in_[b] += tokens[i];
+    if (kept[i]) inside[b] += tokens[i];
   }
   const [g, w, h] = canvas("histogram");
-  const most = Math.sqrt(Math.max(1, ...all));
+  const most = Math.log1p(Math.max(1, ...all)); // of most texts nearly all scores are close to 0
   const bar = (b, value) => {
-    const y = value ? Math.max(1, h * Math.sqrt(value) / most) : 0;
+    const y = value ? Math.max(1, h * Math.log1p(value) / most) : 0;
     g.fillRect(b * w / bins + .5, h - y, w / bins - 1, y);
   };
   for (let b = 0; b < bins; b++) {
@@ -93,7 +92,7 @@ function drawHistogram(keep, heat) {
     bar(b, all[b]);
     g.globalAlpha = 1;
     g.fillStyle = keep;
-    bar(b, in_[b]);
+    bar(b, inside[b]);
   }
 }
 
