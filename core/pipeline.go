@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -139,6 +138,3 @@ func (d *Document) name(i int) string {
 	}
 	return fmt.Sprintf("doc %d", i+1)
 }
-
-// deadlinePassed reports whether ctx ended by its deadline rather than by a cancel.
-func deadlinePassed(ctx context.Context) bool { return errors.Is(ctx.Err(), context.DeadlineExceeded) }

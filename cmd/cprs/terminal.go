@@ -119,15 +119,11 @@ func progressOn(w io.Writer, what string, opts ...progressbar.Option) (show func
 	if !isTerminal(w) {
 		return nil, func() {}
 	}
-	began := time.Now()
 	var bar *progressbar.ProgressBar
+	opts = append(opts, progressbar.OptionSetWriter(patient{w, time.Now()}), progressbar.OptionSetDescription(what),
+		progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
 	show = func(done, total int64) {
 		if bar == nil {
-			if time.Since(began) < patience {
-				return
-			}
-			opts = append(opts, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what),
-				progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
 			bar = progressbar.NewOptions64(total, opts...)
 		}
 		bar.Set64(done)
@@ -137,6 +133,19 @@ func progressOn(w io.Writer, what string, opts ...progressbar.Option) (show func
 			bar.Finish()
 		}
 	}
+}
+
+// patient writes to w what comes later than patience after it began.
+type patient struct {
+	w     io.Writer
+	began time.Time
+}
+
+func (p patient) Write(b []byte) (int, error) {
+	if time.Since(p.began) < patience {
+		return len(b), nil
+	}
+	return p.w.Write(b)
 }
 
 // summary is one line about a result.

@@ -31,10 +31,10 @@ type Report struct {
 
 	Open         float64 `json:"open_seconds"`
 	Tokenize     Speed   `json:"tokenize"`
-	Critic       Speed   `json:"critic"`        // with the tokenizer, first question
-	CriticNext   Speed   `json:"critic_next"`   // with the tokenizer, another question on the same text
-	Select       Speed   `json:"select"`        // choice and text
-	EndToEnd     Speed   `json:"end_to_end"`    // Compress, first question
+	Critic       Speed   `json:"critic"`      // with the tokenizer, first question
+	CriticNext   Speed   `json:"critic_next"` // with the tokenizer, another question on the same text
+	Select       Speed   `json:"select"`      // choice and text
+	EndToEnd     Speed   `json:"end_to_end"`  // Compress, first question
 	EndToEndNext Speed   `json:"end_to_end_next"`
 	WindowsPerS  float64 `json:"windows_per_second"` // first question
 	PeakRSS      int64   `json:"peak_rss_bytes"`     // of the process; 0 where the system does not say
