@@ -209,10 +209,10 @@ func (f *compressFlags) render(w io.Writer, e *engine.Engine, res *core.Result) 
 		return report.Page(w, &f.req, res, func(s string) int { return tokenizer.Count(e.Tokenizer(), s) })
 	case f.req.Explain:
 		return report.Table(w, f.req.Documents, res, columns(w))
-	case res.Text == "" || strings.HasSuffix(res.Text, "\n"):
-		_, err := io.WriteString(w, res.Text)
-		return err
 	}
-	_, err := io.WriteString(w, res.Text+"\n")
+	_, err := io.WriteString(w, res.Text)
+	if err == nil && res.Text != "" && !strings.HasSuffix(res.Text, "\n") {
+		_, err = io.WriteString(w, "\n")
+	}
 	return err
 }
