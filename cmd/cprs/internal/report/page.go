@@ -75,6 +75,23 @@ type units struct {
 	First  []int `json:"first"` // unit of each document
 }
 
+// threshold is the one that would keep about as many tokens as were kept.
+func (u *units) threshold(kept []bool) float64 {
+	var tokens [1001]int // of each score
+	left := 0
+	for i, s := range u.Score {
+		tokens[s] += u.Tokens[i]
+		if kept[i] {
+			left += u.Tokens[i]
+		}
+	}
+	s := len(tokens) - 1
+	for ; s > 0 && tokens[s] < left; s-- {
+		left -= tokens[s]
+	}
+	return float64(s/10) / 100
+}
+
 func newPage(req *core.Request, res *core.Result, count func(string) int) *page {
 	p := &page{
 		CSS:         template.CSS(pageCSS),
@@ -91,16 +108,12 @@ func newPage(req *core.Request, res *core.Result, count func(string) int) *page 
 		p.Warnings = append(p.Warnings, clean(w))
 	}
 	kept := keptUnits(res)
-	least := float32(1)
-	for i, u := range res.Units {
-		p.Units.Score = append(p.Units.Score, int(math.Round(float64(u.Score)*1000)))
+	for _, u := range res.Units {
+		p.Units.Score = append(p.Units.Score, int(math.Round(clamp(u.Score)*1000)))
 		p.Units.Tokens = append(p.Units.Tokens, count(req.Documents[u.Doc].Text[u.Start:u.End]))
-		if kept[i] {
-			least = min(least, u.Score)
-		}
 	}
 	if p.Start == 0 {
-		p.Start = math.Floor(float64(least)*100) / 100
+		p.Start = p.Units.threshold(kept)
 	}
 	p.Units.Line = core.LineNumbers(req.Documents, res.Units)
 	rest := res.Units
@@ -135,7 +148,7 @@ func blocks(text string, units []core.Span, kept []bool) []block {
 		if at < u.Start {
 			b = append(b, piece{Text: clean(text[at:u.Start])})
 		}
-		class := fmt.Sprintf("u h%d", min(max(int(u.Score*20), 0), 19))
+		class := fmt.Sprintf("u h%d", min(int(clamp(u.Score)*20), 19))
 		if kept[i] {
 			class += " k"
 		}

@@ -19,3 +19,11 @@ func keptUnits(res *core.Result) []bool {
 	}
 	return kept
 }
+
+// clamp is score in [0,1]; 0 for what is no number, which a broken critic may give.
+func clamp(score float32) float64 {
+	if !(score > 0) {
+		return 0
+	}
+	return min(float64(score), 1)
+}

@@ -3,6 +3,9 @@ package report
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -102,6 +105,32 @@ func TestTable(t *testing.T) {
 `
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+}
+
+func TestTableOfABrokenCritic(t *testing.T) {
+	req, res := sample()
+	res.Units[0].Score, res.Units[1].Score, res.Units[2].Score = float32(math.NaN()), -1, 7
+	if err := errors.Join(Table(io.Discard, req.Documents, res, 60), Page(io.Discard, req, res, words)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestThreshold(t *testing.T) {
+	u := units{Score: []int{900, 200, 604, 0}, Tokens: []int{4, 5, 6, 1}}
+	for _, c := range []struct {
+		kept []bool
+		want float64
+	}{
+		{[]bool{true, false, false, false}, 0.9},
+		{[]bool{true, false, true, false}, 0.6},
+		{[]bool{false, true, false, false}, 0.6}, // pinned: the best units with as many tokens
+		{[]bool{true, true, true, true}, 0},
+		{[]bool{false, false, false, false}, 1},
+	} {
+		if got := u.threshold(c.kept); got != c.want {
+			t.Errorf("%v: got %v, want %v", c.kept, got, c.want)
+		}
 	}
 }
 

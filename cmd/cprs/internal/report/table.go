@@ -39,7 +39,7 @@ func Table(w io.Writer, docs []core.Document, res *core.Result, width int) error
 // bar draws a score in eight columns.
 func bar(score float32) string {
 	const columns = 8
-	eighths := int(score*columns*8 + 0.5)
+	eighths := int(clamp(score)*columns*8 + 0.5)
 	s := strings.Repeat("█", eighths/8)
 	if rest := eighths % 8; rest > 0 {
 		s += string(rune('█' + 8 - rest)) // ▉ to ▏ follow the full block
