@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/schollz/progressbar/v3"
@@ -92,7 +93,11 @@ func (f *compressFlags) run(cmd *cobra.Command, args []string) (err error) {
 		return err
 	}
 	ctx, stderr := cmd.Context(), cmd.ErrOrStderr()
-	docs, skipped, err := source.Files(ctx, args, interruptible(ctx, cmd.InOrStdin()), &source.Options{Hidden: f.hidden})
+	stdin := cmd.InOrStdin()
+	if slices.Contains(args, "-") { // else its content is not ours to take
+		stdin = interruptible(ctx, stdin)
+	}
+	docs, skipped, err := source.Files(ctx, args, stdin, &source.Options{Hidden: f.hidden})
 	for _, s := range skipped {
 		if expected := s.Reason == source.Ignored || s.Reason == source.Hidden; !expected || f.verbose {
 			warn(stderr, "%s was skipped: %s", s.Path, s.Reason)

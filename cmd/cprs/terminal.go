@@ -155,7 +155,7 @@ func summary(res *core.Result) string {
 		s.TokensIn, s.TokensOut, report.Saved(s), s.Elapsed.Seconds(), s.Critic)
 }
 
-// interruptible is r, except that reading ends with ctx, even where r waits for input.
+// interruptible is r, read ahead at once, except that reading ends with ctx, even where r waits for input.
 func interruptible(ctx context.Context, r io.Reader) io.Reader {
 	pr, pw := io.Pipe()
 	go func() {
