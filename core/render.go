@@ -20,7 +20,7 @@ func (r *run) render() string {
 			b.WriteString(r.mark(i, lines))
 		case i > 0:
 			b.WriteString("\n\n")
-			b.WriteString(r.docLine(s.Doc, r.lines(i, lines)))
+			fallthrough
 		default:
 			b.WriteString(r.docLine(s.Doc, r.lines(i, lines)))
 		}

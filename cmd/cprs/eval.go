@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
@@ -95,8 +94,10 @@ func (f *evalFlags) eval(cmd *cobra.Command, sets []*eval.Set, baselines []strin
 		}
 		opt.Tokenizer = e.Tokenizer()
 		opt.Methods = append([]eval.Method{eval.Compressor("cprs", e)}, methods...)
-		opt.Progress = countOn(cmd.ErrOrStderr(), "questions")
+		show, done := countOn(cmd.ErrOrStderr(), "questions")
+		opt.Progress = show
 		report, err := eval.Run(cmd.Context(), sets, opt)
+		done()
 		if err != nil {
 			return err
 		}
@@ -197,23 +198,13 @@ func parseGates(specs []string) ([]eval.Gate, error) {
 	return gates, nil
 }
 
-// countOn shows on a terminal how much of the work is done; elsewhere it is nil.
-func countOn(w io.Writer, what string) func(done, total int) {
-	if !isTerminal(w) {
-		return nil
+// countOn is progressOn for things that are counted one by one.
+func countOn(w io.Writer, what string) (show func(done, total int), done func()) {
+	show64, done := progressOn(w, what, progressbar.OptionShowCount())
+	if show64 == nil {
+		return nil, done
 	}
-	began := time.Now()
-	var bar *progressbar.ProgressBar
-	return func(done, total int) {
-		if bar == nil && time.Since(began) < patience {
-			return
-		}
-		if bar == nil {
-			bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what),
-				progressbar.OptionShowCount(), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
-		}
-		bar.Set(done)
-	}
+	return func(done, total int) { show64(int64(done), int64(total)) }, done
 }
 
 func newNeedleCommand() *cobra.Command {
@@ -276,8 +267,10 @@ func (f *evalFlags) needle(cmd *cobra.Command, method string, grid needle.Grid) 
 			}
 			m = baselines[0]
 		}
-		grid.Progress = countOn(cmd.ErrOrStderr(), "cases")
+		show, done := countOn(cmd.ErrOrStderr(), "cases")
+		grid.Progress = show
 		report, err := needle.Run(cmd.Context(), m, grid)
+		done()
 		if err != nil {
 			return err
 		}
