@@ -4,7 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/cprs-go/cprs/core"
 	"github.com/cprs-go/cprs/tools"
+	"github.com/cprs-go/cprs/tools/httpapi"
 )
 
 //go:embed instructions.md
@@ -80,9 +80,9 @@ func (s *Server) limited(next server.ToolHandlerFunc) server.ToolHandlerFunc {
 	return func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		ctx, cancel := context.WithTimeout(ctx, s.opt.Timeout)
 		defer cancel()
-		leave, err := s.gate.enter(ctx)
+		leave, err := s.gate.Enter(ctx)
 		switch {
-		case err == errBusy:
+		case err == httpapi.ErrBusy:
 			return mcp.NewToolResultErrorf("[busy] %d calls are running and %d are waiting here. Call %s again in a few seconds.", s.opt.Concurrency, max(s.opt.Queue, 0), req.Params.Name), nil
 		case err == context.DeadlineExceeded:
 			return s.late(req.Params.Name), nil
@@ -144,33 +144,5 @@ func progress(ctx context.Context, meta *mcp.Meta) func(done, total int64) {
 		_ = srv.SendNotificationToClient(ctx, string(mcp.MethodNotificationProgress), map[string]any{
 			"progressToken": tok, "progress": done, "total": total, "message": fmt.Sprintf("read %d of %d KiB", done>>10, total>>10),
 		})
-	}
-}
-
-// gate lets a number of calls run and a number wait.
-type gate struct {
-	running chan struct{}
-	inside  atomic.Int64 // running or waiting
-	most    int64
-}
-
-var errBusy = fmt.Errorf("too many calls")
-
-func newGate(running, waiting int) *gate {
-	return &gate{running: make(chan struct{}, running), most: int64(running + max(waiting, 0))}
-}
-
-// enter waits for its turn: errBusy if too many wait, or the error of ctx.
-func (g *gate) enter(ctx context.Context) (leave func(), err error) {
-	if g.inside.Add(1) > g.most {
-		g.inside.Add(-1)
-		return nil, errBusy
-	}
-	select {
-	case g.running <- struct{}{}:
-		return func() { <-g.running; g.inside.Add(-1) }, nil
-	case <-ctx.Done():
-		g.inside.Add(-1)
-		return nil, ctx.Err()
 	}
 }

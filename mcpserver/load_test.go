@@ -109,12 +109,12 @@ func TestCrowd(t *testing.T) {
 	}
 	wait.Wait()
 	http.DefaultClient.CloseIdleConnections()
-	for began := time.Now(); runtime.NumGoroutine() > before || s.gate.inside.Load() > 0 || running.Load() > 0; time.Sleep(10 * time.Millisecond) {
+	for began := time.Now(); runtime.NumGoroutine() > before || s.gate.Inside() > 0 || running.Load() > 0; time.Sleep(10 * time.Millisecond) {
 		if time.Since(began) > 10*time.Second {
 			var b bytes.Buffer
 			stacks := make([]byte, 1<<20)
 			b.Write(stacks[:runtime.Stack(stacks, true)])
-			t.Fatalf("%d goroutines before, %d after, %d calls inside: %.5000s", before, runtime.NumGoroutine(), s.gate.inside.Load(), b.String())
+			t.Fatalf("%d goroutines before, %d after, %d calls inside: %.5000s", before, runtime.NumGoroutine(), s.gate.Inside(), b.String())
 		}
 	}
 }

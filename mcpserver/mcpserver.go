@@ -7,8 +7,8 @@
 // ctx://{handle}/{source}, and one prompt. It holds no tool logic, no schema and no description of its own. A Proxy offers the
 // tools of another server and shortens their long results.
 //
-// The package builds on mcp-go and serves the protocol revisions 2024-11-05 to 2026-07-28. Lazy lets a host connect while
-// the critic is still loaded.
+// The package builds on mcp-go and serves the protocol revisions 2024-11-05 to 2026-07-28. With a
+// tools.Lazy a host connects while the critic is still loaded.
 package mcpserver
 
 import (
@@ -64,7 +64,7 @@ type Options struct {
 type Server struct {
 	opt  Options
 	set  *tools.Set
-	gate *gate
+	gate *httpapi.Gate
 	mcp  *server.MCPServer
 
 	once   sync.Once // for http
@@ -93,7 +93,7 @@ func build(c core.Compressor, opts *Options, more ...server.ServerOption) (*Serv
 			return nil, errors.Join(unknownTool(name, s.set.Tools()), s.set.Close())
 		}
 	}
-	s.gate = newGate(s.opt.Concurrency, s.opt.Queue)
+	s.gate = httpapi.NewGate(s.opt.Concurrency, s.opt.Queue)
 	ours := completer{s.set, s.opt.Sources}
 	s.mcp = server.NewMCPServer(Name, Version(), append([]server.ServerOption{
 		server.WithInstructions(s.opt.Instructions),
@@ -198,7 +198,7 @@ func Tools() ([]tools.Tool, error) {
 		return nil, err
 	}
 	defer files.Close()
-	set, err := tools.New(NewLazy(func(context.Context) (core.Compressor, error) { return nil, errors.New("not for calls") }), &tools.Options{Sources: files})
+	set, err := tools.New(tools.NewLazy(func(context.Context) (core.Compressor, error) { return nil, errors.New("not for calls") }), &tools.Options{Sources: files})
 	if err != nil {
 		return nil, err
 	}

@@ -368,7 +368,7 @@ func TestGate(t *testing.T) {
 	}
 	<-begun
 	<-begun
-	for s.gate.inside.Load() < 3 {
+	for s.gate.Inside() < 3 {
 		time.Sleep(time.Millisecond)
 	}
 	res := call(t, c, tools.CompressContext, `{"instruction":"x","documents":"text"}`)
@@ -381,7 +381,7 @@ func TestGate(t *testing.T) {
 			t.Errorf("a call that waited: %+v", res)
 		}
 	}
-	if n := s.gate.inside.Load(); n != 0 {
+	if n := s.gate.Inside(); n != 0 {
 		t.Errorf("%d calls are left inside", n)
 	}
 }
@@ -513,7 +513,7 @@ func TestPrompt(t *testing.T) {
 // TestLazy answers a host at once and a call when the critic is there.
 func TestLazy(t *testing.T) {
 	open := make(chan bool)
-	l := NewLazy(func(ctx context.Context) (core.Compressor, error) { <-open; return pipeline(), nil })
+	l := tools.NewLazy(func(ctx context.Context) (core.Compressor, error) { <-open; return pipeline(), nil })
 	c := inProcess(t, newServer(t, l, nil))
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
@@ -527,7 +527,7 @@ func TestLazy(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Error(err)
 	}
-	broken := NewLazy(func(context.Context) (core.Compressor, error) {
+	broken := tools.NewLazy(func(context.Context) (core.Compressor, error) {
 		return nil, &core.Error{Code: core.CodeCriticFailed, Message: "damaged", Hint: "install it anew"}
 	})
 	res := call(t, inProcess(t, newServer(t, broken, nil)), tools.CompressContext, `{"instruction":"x","documents":"text"}`)

@@ -363,7 +363,7 @@ func (p *Proxy) compress(ctx context.Context, req core.Request) (res *core.Resul
 			err = fmt.Errorf("panic: %T", fault)
 		}
 	}()
-	leave, err := p.gate.enter(ctx)
+	leave, err := p.gate.Enter(ctx)
 	if err != nil {
 		return nil, err
 	}

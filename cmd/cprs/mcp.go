@@ -16,6 +16,7 @@ import (
 	"github.com/cprs-go/cprs/core/engine"
 	"github.com/cprs-go/cprs/core/source"
 	"github.com/cprs-go/cprs/mcpserver"
+	"github.com/cprs-go/cprs/tools"
 	"github.com/cprs-go/cprs/tools/httpapi"
 	"github.com/cprs-go/cprs/tools/store"
 )
@@ -79,8 +80,8 @@ func (f *mcpFlags) http() (o httpapi.Options, err error) {
 }
 
 // lazyEngine opens the critic in the background.
-func lazyEngine(o *engine.Options) *mcpserver.Lazy {
-	return mcpserver.NewLazy(func(ctx context.Context) (core.Compressor, error) { return engine.Open(ctx, o) })
+func lazyEngine(o *engine.Options) *tools.Lazy {
+	return tools.NewLazy(func(ctx context.Context) (core.Compressor, error) { return engine.Open(ctx, o) })
 }
 
 type mcpServeFlags struct {

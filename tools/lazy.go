@@ -1,4 +1,4 @@
-package mcpserver
+package tools
 
 import (
 	"context"
@@ -39,6 +39,19 @@ func (l *Lazy) Compress(ctx context.Context, req core.Request) (*core.Result, er
 		return nil, l.err
 	}
 	return l.c.Compress(ctx, req)
+}
+
+// ErrOpening is what Ready returns while the compressor is still being opened.
+var ErrOpening = errors.New("the critic is still being loaded")
+
+// Ready is nil once calls will be answered, ErrOpening before, or the fault of open. It does not wait.
+func (l *Lazy) Ready() error {
+	select {
+	case <-l.ready:
+		return l.err
+	default:
+		return ErrOpening
+	}
 }
 
 // Close waits for what is being opened and closes it. No call may be under way.
