@@ -46,7 +46,7 @@ func (r *run) limits() selector.Options {
 	case b.MaxTokens > 0:
 		opt.MaxTokens = b.MaxTokens
 	case b.Ratio > 0:
-		opt.MaxTokens = int(b.Ratio * float64(r.res.Stats.TokensIn))
+		opt.MaxTokens = max(1, int(b.Ratio*float64(r.res.Stats.TokensIn)))
 	case b.Threshold == 0:
 		opt.Threshold = float32(r.p.opt.Threshold)
 	}

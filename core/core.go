@@ -60,7 +60,7 @@ const (
 // alone fills the bound with the best units; with a Threshold too, only units that reach it are kept.
 type Budget struct {
 	MaxTokens int     // most tokens of Result.Text under Stats.Tokenizer, gap marks included; 0: no bound
-	Ratio     float64 // the same as a share of the tokens of all documents, in (0,1]; 0: no bound; excludes MaxTokens
+	Ratio     float64 // the same as a share of the tokens of all documents, in (0,1], at least one token; 0: no bound; excludes MaxTokens
 	Threshold float64 // least score of a kept unit, in [0,1]; 0: the critic's own without a bound, none with one
 }
 

@@ -78,7 +78,7 @@ func verify(t *testing.T, req core.Request, res *core.Result) {
 	}
 	limit := req.Budget.MaxTokens
 	if r := req.Budget.Ratio; r > 0 {
-		limit = int(r * float64(res.Stats.TokensIn))
+		limit = max(1, int(r*float64(res.Stats.TokensIn)))
 	}
 	if limit > 0 && tokens > limit {
 		t.Fatalf("the result has %d tokens of %d", tokens, limit)
@@ -112,6 +112,7 @@ func TestCompress(t *testing.T) {
 			"Either party may terminate the lease with ninety days of notice."},
 		{"one token less cuts the best unit", core.Request{Instruction: "ninety days of notice", Budget: core.Budget{MaxTokens: 2, Threshold: 0.3}, NoLabels: true}, core.Compressed,
 			"Either party"},
+		{"a share below one token", core.Request{Instruction: "ninety days of notice", Budget: core.Budget{Ratio: 0.001}, NoLabels: true}, core.Compressed, "Either"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -61,7 +61,7 @@ Exit status: 0 done, 1 fault, 2 wrong use, 3 nothing relevant, 130 interrupted.`
 	fs.StringArrayVar(&f.pins, "pin", nil, "regular expression, or @errors, @numbers, @headings: matching text is never dropped")
 	fs.BoolVar(&f.req.Explain, "explain", false, "show every unit with its score, kept or not")
 	fs.StringVar(&f.format, "format", "text", "text, json or html")
-	fs.StringVar(&f.gap, "gap", "ellipsis", "mark where text was left out: ellipsis, lines or none")
+	fs.StringVar(&f.gap, "gap", "ellipsis", "mark where text was left out: ellipsis, lines, none or labels (name and lines)")
 	fs.BoolVar(&f.req.NoLabels, "no-labels", false, "do not keep the heading or speaker that a kept part belongs to")
 	fs.StringVarP(&f.output, "output", "o", "", "file to write; default: standard output")
 	fs.BoolVar(&f.hidden, "hidden", false, "also read hidden files of folders")

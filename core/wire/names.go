@@ -10,7 +10,7 @@ import (
 // Units, Gaps and PinSets list the names that ParseUnit, ParseGap and ParsePin read.
 var (
 	Units   = []string{"auto", "phrase", "sentence", "line", "paragraph"}
-	Gaps    = []string{"ellipsis", "lines", "none"}
+	Gaps    = []string{"ellipsis", "lines", "none", "labels"}
 	PinSets = []string{"@errors", "@numbers", "@headings"}
 )
 
@@ -23,7 +23,7 @@ func ParseUnit(name string) (core.Unit, error) {
 // ParseGap is the gap style of that name.
 func ParseGap(name string) (core.Gap, error) {
 	i, err := choose("gap style", name, Gaps)
-	return []core.Gap{core.GapEllipsis, core.GapLines, core.GapNone}[i], err
+	return []core.Gap{core.GapEllipsis, core.GapLines, core.GapNone, core.GapLabels}[i], err
 }
 
 // ParsePin reads "@errors", "@numbers" or "@headings" as that built-in set, anything else as a regular expression.
