@@ -37,13 +37,6 @@ const DefaultMaxBodyBytes = 8 << 20
 // bodyTime is how long a client may take to send a body.
 const bodyTime = 30 * time.Second
 
-// The codes of refusals beside those of package core.
-const (
-	CodeForbidden    core.Code = "forbidden"
-	CodeUnauthorized core.Code = "unauthorized"
-	codeInternal     core.Code = "internal"
-)
-
 // Options say who may send what. Nil and zero values mean the defaults.
 type Options struct {
 	Tokens         []string     // a request must carry one of them as its bearer token; none: whoever can connect may call
@@ -128,12 +121,12 @@ func (g *gate) recover(w http.ResponseWriter, r *http.Request) {
 		panic(fault)
 	}
 	g.opt.Logger.Error("panic in an HTTP handler", "path", r.URL.Path, "panic", fmt.Sprintf("%T", fault), "stack", string(debug.Stack()))
-	Refuse(w, http.StatusInternalServerError, codeInternal, "the server failed", "")
+	Refuse(w, http.StatusInternalServerError, wire.CodeInternal, "the server failed", "")
 }
 
 func (g *gate) tooLarge(w http.ResponseWriter) {
 	w.Header().Set("Connection", "close")
-	Refuse(w, http.StatusRequestEntityTooLarge, core.CodeTooLarge, fmt.Sprintf("the body has more than %d bytes", g.opt.MaxBodyBytes), "name files by path in place of sending them")
+	Refuse(w, http.StatusRequestEntityTooLarge, core.CodeTooLarge, fmt.Sprintf("the body has more than %d bytes", g.opt.MaxBodyBytes), "send less text at a time; over MCP, name files by path")
 }
 
 // hostAllowed reports whether the Host header names this server: localhost, the address that the connection came in on, or what the
@@ -204,13 +197,6 @@ func readBody(w http.ResponseWriter, r *http.Request) error {
 	limits.SetReadDeadline(time.Time{})
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	return err
-}
-
-// Refuse answers with a wire.Failure.
-func Refuse(w http.ResponseWriter, status int, code core.Code, message, hint string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	wire.Write(w, wire.Failure{Error: wire.Error{Code: code, Message: message, Hint: hint}}) // the client may be gone
 }
 
 // hostname is an address without its port and brackets.

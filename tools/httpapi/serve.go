@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cprs-go/cprs/core"
@@ -20,6 +21,7 @@ const (
 	idleTime    = 2 * time.Minute
 	headerBytes = 64 << 10
 	stopTime    = 5 * time.Second
+	lastTime    = time.Second // for those that were cancelled to say so
 )
 
 // Listen opens addr. A host that is left out is 127.0.0.1. An address that other machines can reach is refused unless the
@@ -45,15 +47,15 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler, logger *slog.Lo
 	if logger == nil {
 		logger = slog.Default()
 	}
-	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
+	calls, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
 	srv := &http.Server{
 		Handler: h, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: headerBytes,
 		BaseContext: func(net.Listener) context.Context { return calls },
 		ErrorLog:    slog.NewLogLogger(logger.Handler(), slog.LevelDebug), // clients that break off
 	}
 	if stop != nil {
-		srv.RegisterOnShutdown(stop)
+		srv.RegisterOnShutdown(sync.OnceFunc(stop))
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(ln) }()
@@ -67,8 +69,18 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler, logger *slog.Lo
 	if err := srv.Shutdown(grace); !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	cancel()
-	return srv.Close()
+	cancel(ErrStopping)
+	last, done := context.WithTimeout(context.WithoutCancel(ctx), lastTime)
+	defer done()
+	return errors.Join(ignore(srv.Shutdown(last), context.DeadlineExceeded), srv.Close())
+}
+
+// ignore is err unless it is a known one.
+func ignore(err, known error) error {
+	if errors.Is(err, known) {
+		return nil
+	}
+	return err
 }
 
 // ReadTokens reads a file of tokens, one a line. Empty lines and those that begin with # are no tokens.
