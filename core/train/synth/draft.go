@@ -1,0 +1,158 @@
+package synth
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cprs-go/cprs/core/eval"
+)
+
+// piece is a sentence, a line or a turn of a text, or a block of lines.
+type piece struct {
+	text string
+	fact string // what it states, empty: nothing that is asked for
+}
+
+// draft is a record before its text is put together.
+type draft struct {
+	lang       string // empty: English
+	paragraphs [][]piece
+	join, gap  string // what stands between pieces and between paragraphs
+	asks       []ask
+	keep       bool // no evidence is taken out of this text
+}
+
+// ask is a question on a draft.
+type ask struct {
+	text    string
+	levels  []string // grains at which it is asked; of keyword, paragraph and the grain of the pieces
+	facts   []string // of the pieces that are its evidence
+	answers []string // stand in these pieces
+	thing   string   // what is asked about, if it has a name
+}
+
+// lostShare is the share of questions whose evidence is taken out of the text.
+const lostShare = 0.22
+
+// record puts a draft together. Of some questions, the lost ones, it takes the evidence out.
+func (d *draft) record(s *scene, id string) (r eval.Record, lost []ask) {
+	var asks []ask
+	gone := map[string]bool{}
+	for _, a := range d.asks {
+		if len(a.facts) > 0 && !d.keep && s.chance(lostShare) && d.mayLose(a) {
+			for _, f := range a.facts {
+				gone[f] = true
+			}
+			lost = append(lost, a)
+			a.facts, a.answers = nil, nil
+		}
+		asks = append(asks, a)
+	}
+	asks = slices.DeleteFunc(asks, func(a ask) bool { return slices.ContainsFunc(a.facts, func(f string) bool { return gone[f] }) })
+	text, places := d.layout(gone)
+	r = eval.Record{ID: id, Lang: cmp.Or(d.lang, "en"), Docs: []eval.Doc{{Text: text}}}
+	for i, a := range asks {
+		group := ""
+		if len(a.levels) > 1 {
+			group = fmt.Sprintf("%s/%d", id, i)
+		}
+		for _, level := range a.levels {
+			q := eval.Query{Text: a.text, Level: level, Answers: a.answers, Group: group}
+			if q.Spans = places.spans(text, a, level); len(q.Spans) == 0 && len(a.facts) > 0 {
+				continue
+			}
+			r.Queries = append(r.Queries, q)
+		}
+	}
+	return r, lost
+}
+
+// mayLose reports whether the text holds no answer to a without its evidence: nothing else names the thing, or an answer.
+func (d *draft) mayLose(a ask) bool {
+	rest, named, answered := 0, a.thing == "", len(a.answers) == 0
+	for _, p := range d.paragraphs {
+		for _, q := range p {
+			if slices.Contains(a.facts, q.fact) {
+				continue
+			}
+			rest++
+			named = named || strings.Contains(q.text, a.thing)
+			answered = answered || slices.ContainsFunc(a.answers, func(s string) bool { return strings.Contains(q.text, s) })
+		}
+	}
+	return rest > 0 && !(named && answered)
+}
+
+// places are the ranges of a text that state a fact.
+type places map[string][]place
+
+type place struct{ start, end, paraStart, paraEnd int }
+
+// layout joins the pieces that are left.
+func (d *draft) layout(gone map[string]bool) (string, places) {
+	var b strings.Builder
+	at := places{}
+	for _, p := range d.paragraphs {
+		p = slices.DeleteFunc(slices.Clone(p), func(q piece) bool { return q.fact != "" && gone[q.fact] })
+		if len(p) == 0 {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteString(d.gap)
+		}
+		start := b.Len()
+		var here []string
+		for i, q := range p {
+			if i > 0 {
+				b.WriteString(d.join)
+			}
+			if q.fact != "" {
+				from := b.Len() + len(q.text) - len(strings.TrimLeft(q.text, " \t"))
+				at[q.fact] = append(at[q.fact], place{start: from, end: b.Len() + len(q.text), paraStart: start})
+				here = append(here, q.fact)
+			}
+			b.WriteString(q.text)
+		}
+		for _, f := range here {
+			at[f][len(at[f])-1].paraEnd = b.Len()
+		}
+	}
+	return b.String(), at
+}
+
+// spans are the evidence of a question at a level, in order and disjoint.
+func (at places) spans(text string, a ask, level string) []eval.Span {
+	var out []eval.Span
+	for _, f := range a.facts {
+		for _, p := range at[f] {
+			switch level {
+			case "paragraph":
+				out = append(out, eval.Span{0, p.paraStart, p.paraEnd})
+			case "keyword":
+				for _, answer := range a.answers {
+					for i := p.start; answer != ""; {
+						n := strings.Index(text[i:p.end], answer)
+						if n < 0 {
+							break
+						}
+						out = append(out, eval.Span{0, i + n, i + n + len(answer)})
+						i += n + len(answer)
+					}
+				}
+			default:
+				out = append(out, eval.Span{0, p.start, p.end})
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b eval.Span) int { return cmp.Or(a[1]-b[1], b[2]-a[2]) })
+	end := 0
+	return slices.DeleteFunc(out, func(s eval.Span) bool {
+		if s[1] < end {
+			return true
+		}
+		end = s[2]
+		return false
+	})
+}

@@ -1,0 +1,237 @@
+package synth
+
+import (
+	"embed"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The tables are the content of all generators, in two forms.
+//
+// A word list gives a name to a choice; lines that begin with a blank continue it:
+//
+//	when = before dawn | after the storm |
+//	  late in the season
+//
+// A block, ended by an empty line, describes one thing that a generator can make: its first line gives the sort and the
+// name of the block, the others a field and a value each. A field may come several times; lines that begin with a tab
+// continue a value.
+//
+//	fact locker
+//	entity ‹person›
+//	say ‹E› was given locker ‹V›.
+//
+// All text is a template, see scene.say.
+//
+//go:embed tables/*.txt
+var tables embed.FS
+
+// block is a block of a table: the values of its fields.
+type block map[string][]string
+
+// first is the first value of a field, empty if there is none.
+func (b block) first(field string) string {
+	if len(b[field]) == 0 {
+		return ""
+	}
+	return b[field][0]
+}
+
+// grammar is what the tables hold.
+type grammar struct {
+	words  map[string][]string // choices by name
+	blocks map[string][]block  // by sort
+}
+
+var load = sync.OnceValues(func() (*grammar, error) {
+	g := &grammar{map[string][]string{}, map[string][]block{}}
+	files, err := tables.ReadDir("tables")
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		data, err := tables.ReadFile("tables/" + f.Name())
+		if err != nil {
+			return nil, err
+		}
+		if err := g.parse(string(data)); err != nil {
+			return nil, fmt.Errorf("table %s: %w", f.Name(), err)
+		}
+	}
+	return g, nil
+})
+
+// parse adds a table.
+func (g *grammar) parse(text string) error {
+	for part := range strings.SplitSeq(text, "\n\n") {
+		lines := strings.Split(strings.Trim(part, "\n"), "\n")
+		if head, _, _ := strings.Cut(lines[0], " ="); !strings.Contains(head, " ") { // word lists
+			for _, l := range strings.Split(strings.ReplaceAll(strings.Join(lines, "\n"), "\n  ", " "), "\n") {
+				name, list, ok := strings.Cut(l, " = ")
+				if !ok || g.words[name] != nil {
+					return fmt.Errorf("no word list, or a second one of that name: %q", l)
+				}
+				for _, word := range choices(list, "|") {
+					g.words[name] = append(g.words[name], strings.TrimSpace(word))
+				}
+			}
+			continue
+		}
+		b := block{}
+		sort, last := "", ""
+		for _, l := range lines {
+			if more, ok := strings.CutPrefix(l, "\t"); ok && last != "" {
+				values := b[last]
+				values[len(values)-1] = strings.TrimPrefix(values[len(values)-1]+"\n"+more, "\n")
+				continue
+			}
+			field, value, _ := strings.Cut(l, " ")
+			if sort == "" {
+				sort, field = field, "name"
+			}
+			b[field], last = append(b[field], value), field
+		}
+		g.blocks[sort] = append(g.blocks[sort], b)
+	}
+	return nil
+}
+
+// choices splits s at the separators outside of inner brackets.
+func choices(s, separator string) []string {
+	var out []string
+	depth, from := 0, 0
+	for i, r := range s {
+		switch {
+		case r == '‹':
+			depth++
+		case r == '›':
+			depth--
+		case depth == 0 && i >= from && strings.HasPrefix(s[i:], separator):
+			out, from = append(out, s[from:i]), i+len(separator)
+		}
+	}
+	return append(out, s[from:])
+}
+
+// scene draws the text of one record.
+type scene struct {
+	*rand.Rand
+	*grammar
+	names map[string]string // what templates call by a name of this record
+	used  map[string]bool   // values that let gave out
+	size  int               // wanted length of the text in bytes
+	hay   []string          // texts of the caller
+	bad   []string          // symbols without a meaning
+}
+
+// pick is one of list.
+func pick[T any](s *scene, list []T) T { return list[s.IntN(len(list))] }
+
+// chance is true with probability p.
+func (s *scene) chance(p float64) bool { return s.Float64() < p }
+
+// let names a new text of one of the templates parted by " | ": one that this record has not named before, if they can give one.
+func (s *scene) let(name, templates string) string {
+	list := choices(templates, " | ")
+	v := s.say(pick(s, list))
+	for range 30 {
+		if !s.used[v] {
+			break
+		}
+		v = s.say(pick(s, list))
+	}
+	s.used[v] = true
+	if name != "" {
+		s.names[name] = v
+	}
+	return v
+}
+
+// say fills in a template. In ‹…› stand a name of this record, the name of a word list, a choice parted by |, or a range of
+// numbers such as ‹1-99› (‹01-99› with leading zeros). A ^ before a name makes the first letter of its text a capital, ~
+// turns it into an identifier such as red-fox, + into RED_FOX.
+func (s *scene) say(template string) string {
+	var b strings.Builder
+	for {
+		i := strings.Index(template, "‹")
+		if i < 0 {
+			b.WriteString(template)
+			return b.String()
+		}
+		b.WriteString(template[:i])
+		inner, rest := bracket(template[i+len("‹"):])
+		b.WriteString(s.symbol(inner))
+		template = rest
+	}
+}
+
+// bracket splits s at the bracket that closes it.
+func bracket(s string) (inner, rest string) {
+	depth := 1
+	for i, r := range s {
+		switch r {
+		case '‹':
+			depth++
+		case '›':
+			if depth--; depth == 0 {
+				return s[:i], s[i+len("›"):]
+			}
+		}
+	}
+	return s, ""
+}
+
+func (s *scene) symbol(name string) string {
+	if v, ok := s.names[name]; ok {
+		return v
+	}
+	if list := s.words[name]; list != nil {
+		return s.say(pick(s, list))
+	}
+	if list := choices(name, "|"); len(list) > 1 {
+		return s.say(pick(s, list))
+	}
+	if low, high, ok := strings.Cut(name, "-"); ok {
+		a, err1 := strconv.Atoi(low)
+		b, err2 := strconv.Atoi(high)
+		if err1 == nil && err2 == nil && a <= b {
+			width := 0
+			if low[0] == '0' && len(low) > 1 {
+				width = len(high)
+			}
+			return fmt.Sprintf("%0*d", width, a+s.IntN(b-a+1))
+		}
+	}
+	if name != "" {
+		switch rest := name[1:]; name[0] {
+		case '^':
+			v := s.symbol(rest)
+			r, n := utf8.DecodeRuneInString(v)
+			return string(unicode.ToUpper(r)) + v[n:]
+		case '~':
+			return slug(s.symbol(rest), "-")
+		case '+':
+			return strings.ToUpper(slug(s.symbol(rest), "_"))
+		}
+	}
+	s.bad = append(s.bad, name)
+	return name
+}
+
+// slug joins the words of s in small letters.
+func slug(s, with string) string {
+	return strings.Join(strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }), with)
+}
+
+// shuffled is list in an order drawn by lot.
+func shuffled[T any](s *scene, list []T) []T {
+	list = slices.Clone(list)
+	s.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	return list
+}
