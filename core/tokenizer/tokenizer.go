@@ -1,12 +1,14 @@
 // Package tokenizer turns text into token ids that know their bytes.
 //
-// Tokenizer is the contract; core/tokenizer/wordpiece is the one of the embedded critic. A text is encoded once:
-// every later stage works on the ids and spans of the Encoding and never decodes or encodes again.
+// Tokenizer is the contract; core/tokenizer/wordpiece is the one of the embedded critic, core/tokenizer/bpe that of the hybrid critics.
+// A text is encoded once: every later stage works on the ids and spans of the Encoding and never decodes or encodes again.
 package tokenizer
 
 import (
 	"math"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/cprs-go/cprs/core/span"
 )
@@ -25,7 +27,7 @@ type Tokenizer interface {
 	// Text is data: special tokens such as "[SEP]" or "<|im_start|>" in it are plain characters. Any string is
 	// legal, invalid UTF-8 and NUL included.
 	//
-	// Encoding the parts of a text that is cut after white space appends the same ids as encoding the whole.
+	// Encoding the parts of a text that is cut where MayCut allows it appends the same ids as encoding the whole.
 	Encode(e *Encoding, text string)
 	// Name names the tokenizer in results, for example "wordpiece-30522-uncased".
 	Name() string
@@ -38,21 +40,42 @@ func Count(t Tokenizer, text string) int { return CountUpTo(t, text, math.MaxInt
 const countBytes = 64 << 10
 
 // CountUpTo is the number of tokens of text, or some number above limit if there are more than limit. It reads no
-// further than it must, in constant memory.
+// further than it must, in constant memory. Where 64 KiB of text have no line end, it can be off by a token.
 func CountUpTo(t Tokenizer, text string, limit int) int {
 	var e Encoding
 	n := 0
 	for len(text) > 0 && n <= limit {
-		end := len(text)
-		if end > countBytes {
-			if i := strings.LastIndexAny(text[:countBytes], " \n\t"); i >= 0 {
-				end = i + 1
-			}
-		}
+		end := cutBefore(text, countBytes)
 		e.IDs, e.Spans = e.IDs[:0], e.Spans[:0]
 		t.Encode(&e, text[:end])
 		n += len(e.IDs)
 		text = text[end:]
 	}
 	return n
+}
+
+// cutBefore is the last place up to most where text may be cut; without one the place after the last white space, or the end.
+func cutBefore(text string, most int) int {
+	if len(text) <= most {
+		return len(text)
+	}
+	for i := most; i > 0; i-- {
+		if i = strings.LastIndexByte(text[:i], '\n') + 1; i > 0 && MayCut(text, i) {
+			return i
+		}
+	}
+	if i := strings.LastIndexAny(text[:most], " \n\t"); i >= 0 {
+		return i + 1
+	}
+	return len(text)
+}
+
+// MayCut reports whether the tokens of text are those of text[:i] followed by those of text[i:], for every tokenizer: at the ends of
+// text, and after a line end that no white space follows.
+func MayCut(text string, i int) bool {
+	if i <= 0 || i >= len(text) {
+		return true
+	}
+	r, _ := utf8.DecodeRuneInString(text[i:])
+	return text[i-1] == '\n' && r != utf8.RuneError && !unicode.IsSpace(r) && !unicode.IsMark(r)
 }

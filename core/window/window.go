@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"iter"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/cprs-go/cprs/core/prompt"
 	"github.com/cprs-go/cprs/core/span"
@@ -37,7 +36,7 @@ type Window struct {
 // Unit is one unit of a window's text.
 type Unit struct {
 	Range       span.Range // bytes of the document
-	First, Last int        // its tokens are Window.IDs[First:Last]; none if the unit is white space
+	First, Last int        // its tokens are Window.IDs[First:Last]; none if the unit is white space; the space before the first is not its own
 }
 
 // Len is the number of ids of the window's row, frame included.
@@ -72,7 +71,7 @@ func Cut(doc Document, h *prompt.Header, l prompt.Layout, tok tokenizer.Tokenize
 		start := 0 // of the block
 		for u := range unit.Split(doc.Text, doc.Unit) {
 			units = append(units, u)
-			if size := u.End - start; size >= blockBytes && (endsInSpace(doc.Text[start:u.End]) || size >= 2*blockBytes) {
+			if size := u.End - start; size >= blockBytes && (tokenizer.MayCut(doc.Text, u.End) || size >= 2*blockBytes) {
 				if !c.block(doc.Text, units, tok) {
 					return
 				}
@@ -113,7 +112,7 @@ func (c *cutter) block(text string, units []span.Range, tok tokenizer.Tokenizer)
 	first := 0
 	for i, u := range units {
 		last := first
-		for last < len(e.IDs) && (e.Spans[last].Start < u.End || i == len(units)-1) {
+		for last < len(e.IDs) && (anchor(text, e.Spans[last]) < u.End || i == len(units)-1) {
 			last++
 		}
 		if !c.unit(u, e.IDs[first:last], e.Spans[first:last]) {
@@ -171,7 +170,13 @@ func (c *cutter) flush() bool {
 	return c.yield(w)
 }
 
-func endsInSpace(s string) bool {
-	r, _ := utf8.DecodeLastRuneInString(s)
-	return unicode.IsSpace(r)
+// anchor is where the first byte of s lies that is not white space, or where s begins if all of it is: a token may begin with the
+// space before its word, which belongs to the unit before.
+func anchor(text string, s span.Range) int {
+	for i, r := range text[s.Start:s.End] {
+		if !unicode.IsSpace(r) {
+			return s.Start + i
+		}
+	}
+	return s.Start
 }
