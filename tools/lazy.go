@@ -30,15 +30,20 @@ func NewLazy(open func(ctx context.Context) (core.Compressor, error)) *Lazy {
 
 // Compress implements core.Compressor.
 func (l *Lazy) Compress(ctx context.Context, req core.Request) (*core.Result, error) {
-	select {
-	case <-l.ready:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	if l.err != nil {
-		return nil, l.err
+	if err := l.Wait(ctx); err != nil {
+		return nil, err
 	}
 	return l.c.Compress(ctx, req)
+}
+
+// Wait returns once the compressor is open, with the fault of open or that of ctx.
+func (l *Lazy) Wait(ctx context.Context) error {
+	select {
+	case <-l.ready:
+		return l.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // ErrOpening is what Ready returns while the compressor is still being opened.

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,80 +10,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cprs-go/cprs/core"
-	"github.com/cprs-go/cprs/core/engine"
 	"github.com/cprs-go/cprs/core/source"
 	"github.com/cprs-go/cprs/mcpserver"
-	"github.com/cprs-go/cprs/tools"
-	"github.com/cprs-go/cprs/tools/httpapi"
 	"github.com/cprs-go/cprs/tools/store"
 )
 
-// mcpFlags are the flags of cprs mcp and its proxy that say how to serve.
-type mcpFlags struct {
-	addr      string
-	tokenFile string
-	origins   []string
-	hosts     []string
-	logFile   string
-	logLevel  string
-	engine    engine.Options
-
-	closeLog func() error
-}
-
-func (f *mcpFlags) register(cmd *cobra.Command) {
-	fs := cmd.Flags()
-	fs.StringVar(&f.addr, "http", "", "serve HTTP on this HOST:PORT in place of standard input and output")
-	fs.StringVar(&f.tokenFile, "token-file", "", "file of the bearer tokens that may call over HTTP, one a line; default: $CPRS_TOKEN")
-	fs.StringArrayVar(&f.origins, "allow-origin", nil, "web page origin that may call over HTTP, such as https://app.example.com")
-	fs.StringArrayVar(&f.hosts, "allow-host", nil, "name by which the server is reached over HTTP, beside localhost and its address")
-	fs.StringVar(&f.logFile, "log-file", "", "file to log to; default: standard error")
-	fs.StringVar(&f.logLevel, "log-level", "warn", "debug, info, warn or error; no text or instruction is logged at any level")
-	engineFlags(cmd, &f.engine)
-	completeNames(cmd)
-}
-
-// logger is where the server logs to: never standard output, which speaks the protocol.
-func (f *mcpFlags) logger() (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
-		return nil, invalid(fmt.Errorf("there is no log level %q", f.logLevel), "give debug, info, warn or error")
-	}
-	f.closeLog = func() error { return nil }
-	out := os.Stderr
-	if f.logFile != "" {
-		file, err := os.OpenFile(f.logFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-		if err != nil {
-			return nil, err
-		}
-		out, f.closeLog = file, file.Close
-	}
-	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level})), nil
-}
-
-// http are the checks of the HTTP server.
-func (f *mcpFlags) http() (o httpapi.Options, err error) {
-	o.AllowedOrigins, o.AllowedHosts = f.origins, f.hosts
-	if f.addr == "" {
-		return o, nil
-	}
-	if f.tokenFile != "" {
-		o.Tokens, err = httpapi.ReadTokens(f.tokenFile)
-	} else if t := os.Getenv("CPRS_TOKEN"); t != "" {
-		o.Tokens = []string{t}
-		err = httpapi.CheckTokens(o.Tokens)
-	}
-	return o, err
-}
-
-// lazyEngine opens the critic in the background.
-func lazyEngine(o *engine.Options) *tools.Lazy {
-	return tools.NewLazy(func(ctx context.Context) (core.Compressor, error) { return engine.Open(ctx, o) })
-}
-
 type mcpServeFlags struct {
-	mcpFlags
+	serverFlags
 	opt        mcpserver.Options
 	roots      []string
 	maxFile    int64
@@ -126,7 +57,7 @@ Files are read below the given folders only ($CPRS_ROOT holds more, parted as in
 	fs.DurationVar(&f.opt.Timeout, "timeout", 0, "longest time of a call, after which what has been read is the answer; default: 50s")
 	fs.StringVar(&f.handleFile, "handles", "", "file that keeps handles over a restart; default: they are kept in memory")
 	fs.DurationVar(&f.handleTime, "handle-time", 0, "how long a handle lasts; default: 1h")
-	f.register(cmd)
+	f.register(cmd, "http", "", "serve HTTP on this HOST:PORT in place of standard input and output")
 	cmd.AddCommand(newMCPProxyCommand(), newMCPInstallCommand(), newMCPUninstallCommand(), newMCPStatusCommand(), newMCPBundleCommand(), newMCPRegistryCommand())
 	return cmd
 }

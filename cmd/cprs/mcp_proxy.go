@@ -13,7 +13,7 @@ import (
 )
 
 type mcpProxyFlags struct {
-	mcpFlags
+	serverFlags
 	opt     mcpserver.ProxyOptions
 	up      mcpserver.Upstream
 	rules   string
@@ -46,7 +46,7 @@ The command is given few variables: PATH, HOME and their like. --env NAME passes
 	fs.IntVar(&f.opt.Budget, "budget", 0, "tokens that are kept of a result; default: 2000")
 	fs.BoolVar(&f.opt.Keep, "keep", false, "offer the argument _keep, in which the model says what it needs of a result")
 	fs.BoolVar(&f.opt.DropTyped, "drop-structured", false, "take structured results and output schemas away: some hosts show a model only these")
-	f.register(cmd)
+	f.register(cmd, "http", "", "serve HTTP on this HOST:PORT in place of standard input and output")
 	return cmd
 }
 

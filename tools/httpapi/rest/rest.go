@@ -199,6 +199,5 @@ func (s *Server) Handler() http.Handler { return s.mux }
 
 // Serve answers requests on ln, which it closes, until ctx is done.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
-	s.opt.Logger.Info("serving HTTP", "url", "http://"+ln.Addr().String()+CompressPath)
 	return httpapi.Serve(ctx, ln, s.Handler(), s.opt.Logger, nil)
 }

@@ -2,11 +2,15 @@ package telemetry
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
@@ -36,13 +40,18 @@ func TracesWanted() bool {
 	return os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
 }
 
-// OpenTraces sends spans to a collector by OTLP over HTTP: to url, or where the environment says if url is empty. Nothing is connected
-// before there are spans.
-func OpenTraces(ctx context.Context, url, version string) (*Traces, error) {
+// OpenTraces sends spans to a collector by OTLP over HTTP: to an address, or where the environment says if it is empty. Nothing is connected
+// before there are spans; what cannot be sent is lost, and logged.
+func OpenTraces(ctx context.Context, address, version string, logger *slog.Logger) (*Traces, error) {
 	var opts []otlptracehttp.Option
-	if url != "" {
-		opts = append(opts, otlptracehttp.WithEndpointURL(tracesURL(url)))
+	if address != "" {
+		u, err := tracesURL(address)
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, otlptracehttp.WithEndpointURL(u))
 	}
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { logger.Warn("traces are lost", "error", err) }))
 	exporter, err := otlptracehttp.New(ctx, opts...)
 	if err != nil {
 		return nil, err
@@ -50,12 +59,16 @@ func OpenTraces(ctx context.Context, url, version string) (*Traces, error) {
 	return NewTraces(ctx, sdktrace.WithBatcher(exporter), version)
 }
 
-// tracesURL is the address for traces of a collector that is named without a path.
-func tracesURL(url string) string {
-	if _, rest, ok := strings.Cut(url, "://"); ok && !strings.Contains(strings.TrimSuffix(rest, "/"), "/") {
-		return strings.TrimSuffix(url, "/") + "/v1/traces"
+// tracesURL is where a collector takes traces; the path is the usual one unless the address has another.
+func tracesURL(address string) (string, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return "", &core.Error{Code: core.CodeInvalidArgument, Message: fmt.Sprintf("%q is no address of a collector", address), Hint: "write a URL, as in http://127.0.0.1:4318"}
 	}
-	return url
+	if strings.Trim(u.Path, "/") == "" {
+		u.Path = "/v1/traces"
+	}
+	return u.String(), nil
 }
 
 // NewTraces gives spans to a processor.
@@ -116,7 +129,7 @@ func (c *traced) Compress(ctx context.Context, req core.Request) (*core.Result, 
 	span.SetAttributes(attribute.String("cprs.outcome", outcome(res, err)))
 	if err != nil {
 		span.SetStatus(codes.Error, outcome(res, err))
-		return nil, err
+		return res, err
 	}
 	span.SetAttributes(attribute.Int("cprs.tokens_in", res.Stats.TokensIn), attribute.Int("cprs.tokens_out", res.Stats.TokensOut),
 		attribute.Int("cprs.windows", res.Stats.Windows), attribute.String("cprs.critic", res.Stats.Critic))
