@@ -37,7 +37,7 @@ for: verbatim, with byte offsets and scores, inside a token budget. The model is
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	cmd.AddGroup(&cobra.Group{ID: "work", Title: "Compress:"}, &cobra.Group{ID: "measure", Title: "Measure and inspect:"})
-	for _, c := range []*cobra.Command{newCompressCommand(), newBatchCommand(), newMCPCommand()} {
+	for _, c := range []*cobra.Command{newCompressCommand(), newBatchCommand(), newServeCommand(), newMCPCommand()} {
 		c.GroupID = "work"
 		cmd.AddCommand(c)
 	}
