@@ -1,8 +1,8 @@
 // Package prompt lays out what a critic reads: the instruction and query as header ids, once per request, and the
 // ids that frame each window of text.
 //
-// Pair is the layout of the late-join critic; each window carries a pointer to its Header. The package stands
-// between core/tokenizer and core/window.
+// Pair is the layout of the late-join critic, ChatML that of the hybrid critic; each window carries a pointer to its Header. The package
+// stands between core/tokenizer and core/window.
 package prompt
 
 // Header is the instruction and the query as the critic reads them, the same for all windows of a request.
@@ -13,6 +13,17 @@ type Header struct {
 	Pool []bool
 	// Dropped is the number of tokens of the instruction and query that did not fit.
 	Dropped int
+	// InRow says that IDs open the row of every window, and count towards its length. Pool is not used then.
+	InRow bool
+	// Categories are what a kept token can be, and Outside stands for what is none of them; empty where the critic tells none apart.
+	Categories []Category
+	Outside    int32
+}
+
+// Category is a kind of what is kept, by a word of the instruction and the first token of that word.
+type Category struct {
+	Name string
+	ID   int32
 }
 
 // Layout builds the inputs of one kind of critic.

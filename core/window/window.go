@@ -39,7 +39,7 @@ type Unit struct {
 	First, Last int        // its tokens are Window.IDs[First:Last]; none if the unit is white space; the space before the first is not its own
 }
 
-// Len is the number of ids of the window's row, frame included.
+// Len is the number of ids of the window, frame included, header not.
 func (w *Window) Len() int { return len(w.Before) + len(w.IDs) + len(w.After) }
 
 // Document is what Cut reads.
@@ -59,10 +59,14 @@ const blockBytes = 64 << 10
 // Cut returns the windows of doc in order. It fails if header and frame leave less than 16 ids of a window for the text.
 func Cut(doc Document, h *prompt.Header, l prompt.Layout, tok tokenizer.Tokenizer) (iter.Seq[Window], error) {
 	before, after := l.Frame(doc.Title)
-	room := l.WindowTokens() - len(before) - len(after)
+	frame := len(before) + len(after)
+	if h.InRow {
+		frame += len(h.IDs)
+	}
+	room := l.WindowTokens() - frame
 	if room < minRoom {
-		return nil, fmt.Errorf("cutting document %d: %d ids of frame leave %d of a window of %d for the text, need %d",
-			doc.Index, len(before)+len(after), room, l.WindowTokens(), minRoom)
+		return nil, fmt.Errorf("cutting document %d: %d ids of header and frame leave %d of a window of %d for the text, need %d",
+			doc.Index, frame, room, l.WindowTokens(), minRoom)
 	}
 	return func(yield func(Window) bool) {
 		c := &cutter{room: room, yield: yield, blank: Window{Header: h, Doc: doc.Index, Unit: doc.Unit, Before: before, After: after}}
