@@ -10,6 +10,7 @@
 //	     │  core/window     units and their tokens → windows, cut at unit ends
 //	     │  core/critic     windows → label.Scores: the only stage that runs a model
 //	     │  core/label      scores → B/I/O/E → spans of tokens
+//	     │  core/fusion     what the critic says of a unit and what its words say → one score
 //	     │  core/selector   units, scores, budget, pins → spans: one choice over all windows
 //	     ▼  core            spans → Result: slices of the input, in order
 //

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cprs-go/cprs/core/critic"
+	"github.com/cprs-go/cprs/core/fusion"
 	"github.com/cprs-go/cprs/core/prompt"
 	"github.com/cprs-go/cprs/core/selector"
 	"github.com/cprs-go/cprs/core/tokenizer"
@@ -19,6 +20,7 @@ type PipelineOptions struct {
 	Tokenizer tokenizer.Tokenizer // of the critic; it also counts budgets
 	ID, Hash  string              // of the critic, for Stats
 	Threshold float64             // of the critic: the least score of a kept unit where a request sets no budget
+	Fusion    *fusion.Options     // how the critic's scores join with those of the words; nil: the critic alone scores
 }
 
 // Pipeline runs the stages for one critic. It is a Compressor, safe for concurrent use.
@@ -50,6 +52,9 @@ func (p *Pipeline) Compress(ctx context.Context, req Request) (*Result, error) {
 			header.Dropped, len(header.IDs)))
 	}
 	r := &run{p: p, req: &req, pins: pins, header: header, res: res}
+	if p.opt.Fusion != nil {
+		r.fusion = fusion.New(p.opt.Fusion, header.Question())
+	}
 	if r.fits() && !req.Explain {
 		r.passThrough(req.Budget.MaxTokens > 0)
 	} else if err := r.compress(ctx); err != nil {
@@ -67,7 +72,8 @@ type run struct {
 	header *prompt.Header
 	res    *Result
 
-	units []selector.Unit // of all documents, in order
+	units  []selector.Unit // of all documents, in order
+	fusion *fusion.Scorer  // of units; nil: the critic alone scores
 }
 
 // fits reports whether the whole input is within the budget, so that no critic is needed.

@@ -17,8 +17,10 @@ import (
 	"github.com/cprs-go/cprs/core"
 	"github.com/cprs-go/cprs/core/critic"
 	"github.com/cprs-go/cprs/core/critic/critictest"
+	"github.com/cprs-go/cprs/core/fusion"
 	"github.com/cprs-go/cprs/core/label"
 	"github.com/cprs-go/cprs/core/tokenizer"
+	"github.com/cprs-go/cprs/core/unit"
 	"github.com/cprs-go/cprs/core/window"
 )
 
@@ -159,6 +161,29 @@ func TestExplainScoresEveryUnit(t *testing.T) {
 		}
 		if at.Doc != 1 || at.End != 1 {
 			t.Errorf("units end at %v", at)
+		}
+	}
+}
+
+// TestFusion: the words of the question lift a unit that the critic scores like its neighbours, whatever else is read.
+func TestFusion(t *testing.T) {
+	p := core.NewPipeline(core.PipelineOptions{
+		Critic: critictest.Func(func(*window.Window, int) float32 { return 0.4 }), Layout: critictest.Layout(64), Tokenizer: critictest.Tokenizer{},
+		Threshold: 0.5, Fusion: &fusion.Options{Weights: map[unit.Unit]fusion.Weights{unit.Sentence: {Critic: 1, Lexical: 5}}},
+	})
+	want := "Parrots may terminate the peace."
+	for n := range 3 {
+		req := core.Request{Instruction: "parrots peace", Unit: core.UnitSentence, NoLabels: true, Gap: core.GapNone}
+		for range n {
+			req.Documents = append(req.Documents, core.Document{Text: "Peace. Peace. Nothing else is kept of this."})
+		}
+		req.Documents = append(req.Documents, lease)
+		res, err := p.Compress(t.Context(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last := res.Spans[len(res.Spans)-1]; last.Doc != n || lease.Text[last.Start:last.End] != want {
+			t.Errorf("with %d other documents: kept %v", n, res.Spans)
 		}
 	}
 }

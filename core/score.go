@@ -71,6 +71,7 @@ func (r *run) score(ctx context.Context) error {
 	case r.res.Stats.Windows == 0 && len(r.res.Unread) > 0:
 		return &Error{CodeDeadline, "the deadline passed before anything was read", "allow more time, or send less text", ctx.Err()}
 	}
+	r.fuse()
 	return nil
 }
 
@@ -157,6 +158,22 @@ func (r *run) add(b *batch, i int) {
 			Span:   span.Span{Doc: w.Doc, Start: u.Range.Start, End: u.Range.End, Score: mean(b.scores[i], u.First, u.Last)},
 			Tokens: u.Last - u.First,
 		})
+		if r.fusion != nil {
+			r.fusion.Add(w.Doc, w.Unit, w.IDs[u.First:u.Last], r.units[len(r.units)-1].Score)
+		}
+	}
+}
+
+// fuse joins the critic's scores with those of the words, once all units are known.
+func (r *run) fuse() {
+	if r.fusion == nil {
+		return
+	}
+	scores := r.fusion.Scores()
+	for i := range r.units {
+		if !r.units[i].Unread {
+			r.units[i].Score, scores = scores[0], scores[1:]
+		}
 	}
 }
 

@@ -108,7 +108,7 @@ func (e *Engine) open(o Options) error {
 	e.tok = tok
 	e.info.Critic, e.info.Hash, e.info.Tokenizer = m.ID(), m.Hash(), tok.Name()
 	e.Pipeline = core.NewPipeline(core.PipelineOptions{
-		Critic: c, Layout: layout, Tokenizer: tok, ID: m.ID(), Hash: m.Hash(), Threshold: defaultThreshold,
+		Critic: c, Layout: layout, Tokenizer: tok, ID: m.ID(), Hash: m.Hash(), Threshold: defaultThreshold, Fusion: m.Fusion(),
 	})
 	return nil
 }

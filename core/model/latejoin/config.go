@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/cprs-go/cprs/core/fusion"
 	"github.com/cprs-go/cprs/core/model/bert"
 	"github.com/cprs-go/cprs/core/unit"
 )
@@ -23,7 +24,14 @@ type Config struct {
 	TitleTokens  int         `json:"title_tokens"`
 	MatchStop    []int32     `json:"match_stop"` // ids that do not count as a match with the header
 	Encoder      bert.Config `json:"encoder"`
+
+	// Fusion holds the weights that join the critic's scores with those of the words, by the names of Units; without, the critic
+	// alone scores.
+	Fusion map[string]fusion.Weights `json:"fusion,omitempty"`
 }
+
+// grains are the names of Units in their order, the rows of unit.weight.
+var grains = []unit.Unit{unit.Phrase, unit.Sentence, unit.Paragraph, unit.Line}
 
 // ParseConfig reads and checks a config.json.
 func ParseConfig(text []byte) (Config, error) {
@@ -56,20 +64,30 @@ func ParseConfig(text []byte) (Config, error) {
 			return c, fmt.Errorf("configuration: %s is %d, not in %d to %d", f.name, f.value, f.min, f.max)
 		}
 	}
+	for name := range c.Fusion {
+		if !slices.Contains(c.Units, name) {
+			return c, fmt.Errorf("configuration: fusion of %q, not one of %q", name, c.Units)
+		}
+	}
+	if f := c.fusion(); f != nil {
+		if err := f.Validate(); err != nil {
+			return c, fmt.Errorf("configuration: %w", err)
+		}
+	}
 	return c, nil
 }
 
-// unitRow is the row of unit.weight for a grain, -1 if there is none.
-func unitRow(u unit.Unit) int {
-	switch u {
-	case unit.Phrase:
-		return 0
-	case unit.Sentence:
-		return 1
-	case unit.Paragraph:
-		return 2
-	case unit.Line:
-		return 3
+// fusion is how the critic's scores join with those of the words; nil: they do not.
+func (c *Config) fusion() *fusion.Options {
+	if len(c.Fusion) == 0 {
+		return nil
 	}
-	return -1
+	o := &fusion.Options{Weights: map[unit.Unit]fusion.Weights{}, Stop: c.MatchStop}
+	for name, w := range c.Fusion {
+		o.Weights[grains[slices.Index(c.Units, name)]] = w
+	}
+	return o
 }
+
+// unitRow is the row of unit.weight for a grain, -1 if there is none.
+func unitRow(u unit.Unit) int { return slices.Index(grains, u) }

@@ -200,6 +200,8 @@ func TestConfig(t *testing.T) {
 		{`"window_tokens":64`, `"window_tokens":81`, "window_tokens is 81"},
 		{`"title_tokens":4`, `"title_tokens":61`, "title_tokens is 61, not in 0 to 60"},
 		{`"hidden_size":32`, `"hidden_size":33`, "does not divide"},
+		{`"title_tokens":4`, `"title_tokens":4,"fusion":{"word":{"critic":1}}`, `fusion of "word"`},
+		{`"title_tokens":4`, `"title_tokens":4,"fusion":{"line":{"critic":-1}}`, "fusion of grain line: a weight is negative"},
 		{`"encoder":`, `"coder":`, "encoder: configuration: hidden_size is 0"},
 		{`{`, ``, "reading the configuration"},
 		{`"joint_layers":2`, `"joint_layers":3`, `missing: "joint.2.attention.self.query.weight"`},

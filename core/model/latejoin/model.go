@@ -3,6 +3,7 @@ package latejoin
 import (
 	"fmt"
 
+	"github.com/cprs-go/cprs/core/fusion"
 	"github.com/cprs-go/cprs/core/model/bert"
 	"github.com/cprs-go/cprs/core/model/checkpoint"
 	"github.com/cprs-go/cprs/core/prompt"
@@ -65,6 +66,9 @@ func Load(ckpt *checkpoint.Checkpoint, hash string) (*Model, error) {
 // Config is the shape of the critic.
 func (m *Model) Config() Config { return m.cfg }
 
+// Fusion is how the critic's scores join with those of the words; nil: the critic alone scores.
+func (m *Model) Fusion() *fusion.Options { return m.cfg.fusion() }
+
 // Hash is the SHA-256 of configuration and weights, in hex.
 func (m *Model) Hash() string { return m.hash }
 
@@ -85,11 +89,14 @@ type Vocabulary interface {
 }
 
 // Layout lays out header and windows as the critic was trained to read them. It refuses a tokenizer of another model.
-func (m *Model) Layout(tok Vocabulary) (prompt.Layout, error) {
-	if tok.VocabSize() != m.cfg.Encoder.Vocab {
-		return nil, fmt.Errorf("the tokenizer has %d tokens, the critic %d", tok.VocabSize(), m.cfg.Encoder.Vocab)
+func (m *Model) Layout(tok Vocabulary) (prompt.Layout, error) { return m.cfg.Layout(tok) }
+
+// Layout lays out header and windows for a critic of that shape. It refuses a tokenizer of another model.
+func (c Config) Layout(tok Vocabulary) (prompt.Layout, error) {
+	if tok.VocabSize() != c.Encoder.Vocab {
+		return nil, fmt.Errorf("the tokenizer has %d tokens, the critic %d", tok.VocabSize(), c.Encoder.Vocab)
 	}
-	opt := prompt.PairOptions{HeaderTokens: m.cfg.HeaderTokens, WindowTokens: m.cfg.WindowTokens, TitleTokens: m.cfg.TitleTokens}
+	opt := prompt.PairOptions{HeaderTokens: c.HeaderTokens, WindowTokens: c.WindowTokens, TitleTokens: c.TitleTokens}
 	for token, id := range map[string]*int32{"[CLS]": &opt.CLS, "[SEP]": &opt.SEP, ":": &opt.Colon} {
 		var ok bool
 		if *id, ok = tok.ID(token); !ok {
