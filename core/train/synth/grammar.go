@@ -220,6 +220,9 @@ func (s *scene) symbol(name string) string {
 			return strings.ToUpper(slug(s.symbol(rest), "_"))
 		}
 	}
+	if strings.Contains(name, "‹") {
+		return s.say(name)
+	}
 	s.bad = append(s.bad, name)
 	return name
 }

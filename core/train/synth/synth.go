@@ -45,6 +45,9 @@ var sorts = []struct {
 	{"needle-many", "facts of one kind on several things; one or some are asked for", needleMany},
 	{"needle-values", "several facts on one thing, all are asked for", needleValues},
 	{"chain", "values handed from name to name; the whole chain is evidence", chain},
+	{"logs", "logs of many formats, with failures and their causes", logs},
+	{"output", "what tools print: test reports, compilers, diffs, HTTP, cluster events, a shell", output},
+	{"talk", "chats and meetings, with decisions", talk},
 	{"keyvalue", "settings: JSON lines, .env, INI, TOML, YAML", keyValue},
 }
 
