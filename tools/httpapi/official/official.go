@@ -100,7 +100,9 @@ func (e *endpoint) answer(ctx context.Context, req *request) (*reply, error) {
 	if req.completeSentence {
 		unit = core.UnitSentence
 	}
-	res, err := e.c.Compress(ctx, core.Request{Instruction: req.prompt, Query: req.query, Unit: unit, Budget: req.budget, Documents: docs, NoLabels: true})
+	res, err := e.c.Compress(ctx, core.Request{
+		Instruction: req.prompt, Query: req.query, Unit: unit, Budget: req.budget, Documents: docs, NoLabels: true, Gap: core.GapNone,
+	})
 	if err != nil {
 		return nil, err
 	}

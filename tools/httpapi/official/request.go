@@ -2,6 +2,7 @@ package official
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -76,7 +77,7 @@ func decode(body []byte) (*request, error) {
 	var kind *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &kind):
-		return req, malformed("", "%s is a %s", kind.Field, kind.Value)
+		return req, malformed("see the documentation of the endpoint for the form of a request", "%s has the wrong type: %s", cmp.Or(kind.Field, "the request"), kind.Value)
 	case err != nil:
 		return req, malformed("send one JSON object, whole, and nothing behind it", "no valid JSON: %v", err)
 	}

@@ -118,7 +118,7 @@ func (s *Server) route(path, method string, who *httpapi.Options, h http.Handler
 	s.handle(path, path, who, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != method && (method != http.MethodGet || r.Method != http.MethodHead) {
 			w.Header().Set("Allow", method)
-			httpapi.Refuse(w, http.StatusMethodNotAllowed, httpapi.CodeMethod, "the path is not for "+http.CanonicalHeaderKey(r.Method), "send "+method)
+			httpapi.Refuse(w, http.StatusMethodNotAllowed, httpapi.CodeMethod, "the path takes another method", "send "+method)
 			return
 		}
 		h.ServeHTTP(w, r)

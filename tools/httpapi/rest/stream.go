@@ -88,6 +88,13 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, req *wire.Reques
 	for {
 		select {
 		case a := <-done:
+			select {
+			case p := <-latest:
+				if a.err == nil || e.begun {
+					e.send("progress", p) // the client may be gone
+				}
+			default:
+			}
 			s.finish(e, r, req, a.res, a.err)
 			return
 		case <-pause.C:
@@ -110,7 +117,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, req *wire.Reques
 // finish sends what is last.
 func (s *Server) finish(e *events, r *http.Request, req *wire.Request, res *core.Result, err error) {
 	if err == nil {
-		e.send("result", wire.NewResult(req.ID, req.Documents, res)) // the client may be gone
+		e.send("result", wire.NewResult(req.ID, req.Documents, res))
 		return
 	}
 	status, f := httpapi.Failure(r.Context(), req.ID, err)
