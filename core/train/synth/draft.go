@@ -29,7 +29,8 @@ type ask struct {
 	text    string
 	levels  []string // grains at which it is asked; of keyword, paragraph and the grain of the pieces
 	facts   []string // of the pieces that are its evidence
-	answers []string // stand in these pieces
+	context []string // of pieces that are evidence as well, but stay where the evidence is taken out
+	answers []string // stand in facts
 	thing   string   // what is asked about, if it has a name
 }
 
@@ -46,7 +47,7 @@ func (d *draft) record(s *scene, id string) (r eval.Record, lost []ask) {
 				gone[f] = true
 			}
 			lost = append(lost, a)
-			a.facts, a.answers = nil, nil
+			a.facts, a.context, a.answers = nil, nil, nil
 		}
 		asks = append(asks, a)
 	}
@@ -125,7 +126,7 @@ func (d *draft) layout(gone map[string]bool) (string, places) {
 // spans are the evidence of a question at a level, in order and disjoint.
 func (at places) spans(text string, a ask, level string) []eval.Span {
 	var out []eval.Span
-	for _, f := range a.facts {
+	for _, f := range slices.Concat(a.facts, a.context) {
 		for _, p := range at[f] {
 			switch level {
 			case "paragraph":

@@ -46,9 +46,10 @@ var sorts = []struct {
 	{"needle-values", "several facts on one thing, all are asked for", needleValues},
 	{"chain", "values handed from name to name; the whole chain is evidence", chain},
 	{"logs", "logs of many formats, with failures and their causes", logs},
+	{"table", "rows and columns: Markdown, CSV, listings of files, processes and disks, access logs", table},
 	{"output", "what tools print: test reports, compilers, diffs, HTTP, cluster events, a shell", output},
 	{"talk", "chats and meetings, with decisions", talk},
-	{"keyvalue", "settings: JSON lines, .env, INI, TOML, YAML", keyValue},
+	{"keyvalue", "settings: JSON lines, .env, properties, INI, TOML, YAML and others, flat or in sections", keyValue},
 }
 
 // Names are the names of all generators.
