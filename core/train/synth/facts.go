@@ -16,7 +16,7 @@ func (s *scene) fact(b block, entity, tag string) fact {
 	}
 	s.names["E"] = entity
 	v := s.let("V", b.first("value"))
-	return fact{b, entity, v, piece{s.say(pick(s, b["say"])), tag}}
+	return fact{b, entity, v, piece{capital(s.say(pick(s, b["say"]))), tag}}
 }
 
 // ask asks for a fact.

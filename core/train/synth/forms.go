@@ -81,7 +81,7 @@ func (s *scene) tree() *draft {
 			d.asks = append(d.asks, ask{text: s.say("‹ask.tree›"), levels: lineLevels, facts: []string{tag}, context: []string{top}, answers: []string{v}})
 		}
 		if b["end"] != nil {
-			p = append(p, piece{text: b.first("end")})
+			p = append(p, piece{text: s.say(b.first("end"))})
 		}
 		for _, q := range p {
 			n += len(q.text) + 1

@@ -211,9 +211,7 @@ func (s *scene) symbol(name string) string {
 	if name != "" {
 		switch rest := name[1:]; name[0] {
 		case '^':
-			v := s.symbol(rest)
-			r, n := utf8.DecodeRuneInString(v)
-			return string(unicode.ToUpper(r)) + v[n:]
+			return capital(s.symbol(rest))
 		case '~':
 			return slug(s.symbol(rest), "-")
 		case '+':
@@ -225,6 +223,15 @@ func (s *scene) symbol(name string) string {
 	}
 	s.bad = append(s.bad, name)
 	return name
+}
+
+// capital makes the first letter of s a capital.
+func capital(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	if n == 0 {
+		return s
+	}
+	return string(unicode.ToUpper(r)) + s[n:]
 }
 
 // slug joins the words of s in small letters.

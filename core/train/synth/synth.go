@@ -44,6 +44,8 @@ var sorts = []struct {
 	{"needle", "one fact in a long text", needle},
 	{"needle-many", "facts of one kind on several things; one or some are asked for", needleMany},
 	{"needle-values", "several facts on one thing, all are asked for", needleValues},
+	{"hops", "facts that answer together, two or three; all are evidence", hops},
+	{"riddle", "facts asked for in other words", riddle},
 	{"chain", "values handed from name to name; the whole chain is evidence", chain},
 	{"logs", "logs of many formats, with failures and their causes", logs},
 	{"table", "rows and columns: Markdown, CSV, listings of files, processes and disks, access logs", table},

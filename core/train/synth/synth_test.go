@@ -119,7 +119,7 @@ func TestNewRefuses(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		size int
-	}{{"riddle", 0}, {"needle", minSize - 1}, {"needle", -1}} {
+	}{{"nothing", 0}, {"needle", minSize - 1}, {"needle", -1}} {
 		if _, err := New(tc.name, 1, &Options{Size: tc.size}); err == nil {
 			t.Errorf("%v is made", tc)
 		}
@@ -140,4 +140,33 @@ func FuzzRecord(f *testing.F) {
 		}
 		checkRecord(t, g, i)
 	})
+}
+
+// TestRiddles: every pair has a statement and a question that share no word, and more than one of each where it can.
+func TestRiddles(t *testing.T) {
+	g, err := New("riddle", 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := g.scene(0, 0)
+	s.names["E"] = "Vera Novak"
+	for _, b := range s.blocks["riddle"] {
+		for _, pairs := range s.blocks["pairs"] {
+			if pairs.first("name") != b.first("pairs") {
+				continue
+			}
+			for _, pair := range pairs["pair"] {
+				s.names["S"], s.names["Q"], _ = strings.Cut(pair, " | ")
+				apart := 0
+				for range 50 {
+					if !share(s.say(pick(s, b["say"])), s.say(pick(s, b["ask"]))) {
+						apart++
+					}
+				}
+				if apart < 10 {
+					t.Errorf("%s: %q: %d of 50 questions share no word with the statement", b.first("name"), pair, apart)
+				}
+			}
+		}
+	}
 }
