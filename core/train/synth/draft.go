@@ -110,8 +110,7 @@ func (d *draft) layout(gone map[string]bool) (string, places) {
 				b.WriteString(d.join)
 			}
 			if q.fact != "" {
-				from := b.Len() + len(q.text) - len(strings.TrimLeft(q.text, " \t"))
-				at[q.fact] = append(at[q.fact], place{start: from, end: b.Len() + len(q.text), paraStart: start})
+				at[q.fact] = append(at[q.fact], place{start: b.Len() + indent(q.text), end: b.Len() + len(q.text), paraStart: start + indent(p[0].text)})
 				here = append(here, q.fact)
 			}
 			b.WriteString(q.text)
@@ -122,6 +121,9 @@ func (d *draft) layout(gone map[string]bool) (string, places) {
 	}
 	return b.String(), at
 }
+
+// indent is the length of the white space that text begins with.
+func indent(text string) int { return len(text) - len(strings.TrimLeft(text, " \t")) }
 
 // spans are the evidence of a question at a level, in order and disjoint.
 func (at places) spans(text string, a ask, level string) []eval.Span {

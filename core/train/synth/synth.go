@@ -49,6 +49,7 @@ var sorts = []struct {
 	{"chain", "values handed from name to name; the whole chain is evidence", chain},
 	{"logs", "logs of many formats, with failures and their causes", logs},
 	{"table", "rows and columns: Markdown, CSV, listings of files, processes and disks, access logs", table},
+	{"code", "source files in Go, Python, JavaScript and Java; functions are asked for", code},
 	{"output", "what tools print: test reports, compilers, diffs, HTTP, cluster events, a shell", output},
 	{"talk", "chats and meetings, with decisions", talk},
 	{"keyvalue", "settings: JSON lines, .env, properties, INI, TOML, YAML and others, flat or in sections", keyValue},
