@@ -22,3 +22,13 @@ type Critic interface {
 	// one window, and wraps ErrWindowTooLong if a window does not fit.
 	Score(ctx context.Context, ws []window.Window) ([]label.Scores, error)
 }
+
+// Caching is a Critic that keeps what it has made of texts that may be asked about again.
+type Caching interface {
+	Critic
+	CacheStats() CacheStats
+}
+
+// CacheStats are the figures of a cache since it was made: look-ups that found something and that did not, and the bytes that are
+// kept now.
+type CacheStats struct{ Hits, Misses, Bytes int64 }

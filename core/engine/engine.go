@@ -54,6 +54,7 @@ type Engine struct {
 	*core.Pipeline
 	info  Info
 	tok   tokenizer.Tokenizer
+	cache critic.Caching // nil: the critic keeps nothing
 	close []func() error // in order
 }
 
@@ -106,6 +107,7 @@ func (e *Engine) open(o Options) error {
 		return err
 	}
 	e.tok = tok
+	e.cache, _ = c.(critic.Caching)
 	e.info.Critic, e.info.Hash, e.info.Tokenizer = m.ID(), m.Hash(), tok.Name()
 	e.Pipeline = core.NewPipeline(core.PipelineOptions{
 		Critic: c, Layout: layout, Tokenizer: tok, ID: m.ID(), Hash: m.Hash(), Threshold: defaultThreshold, Fusion: m.Fusion(),
@@ -162,6 +164,14 @@ func (e *Engine) Info() Info { return e.info }
 
 // Tokenizer is the critic's tokenizer, which counts the budgets.
 func (e *Engine) Tokenizer() tokenizer.Tokenizer { return e.tok }
+
+// CacheStats are the figures of what the critic keeps of texts that may be asked about again; all zero if it keeps nothing.
+func (e *Engine) CacheStats() critic.CacheStats {
+	if e.cache == nil {
+		return critic.CacheStats{}
+	}
+	return e.cache.CacheStats()
+}
 
 // Close gives back what the backend holds. No call of Compress may be under way.
 func (e *Engine) Close() error {

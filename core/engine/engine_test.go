@@ -60,6 +60,9 @@ func TestSameBytes(t *testing.T) {
 				t.Fatalf("with %+v the result differs", o)
 			}
 		}
+		if s := e.CacheStats(); (s.Hits > 0 && s.Bytes > 0) != (o.CacheBytes >= 0) || (s.Misses > 0) != (o.CacheBytes >= 0) {
+			t.Errorf("with %+v the cache has %+v", o, s)
+		}
 	}
 }
 

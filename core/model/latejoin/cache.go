@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"sync"
 
+	"github.com/cprs-go/cprs/core/critic"
 	"github.com/cprs-go/cprs/core/prompt"
 )
 
@@ -33,6 +34,8 @@ type cache struct {
 	used   int64 // reserved bytes included
 	rows   map[rowKey]*list.Element
 	recent list.List // of *cached, the last used first
+
+	hits, misses int64
 
 	// A request is known by its header. The last few are remembered, since several may be under way.
 	headers [8]*prompt.Header
@@ -77,6 +80,16 @@ func (c *cache) request(h *prompt.Header) int64 {
 	return c.order
 }
 
+// stats are the figures of c; all zero for a nil cache.
+func (c *cache) stats() critic.CacheStats {
+	if c == nil {
+		return critic.CacheStats{}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return critic.CacheStats{Hits: c.hits, Misses: c.misses, Bytes: c.used}
+}
+
 // get returns the states of a row for a request.
 func (c *cache) get(key rowKey, request int64) (states, bool) {
 	if c == nil {
@@ -86,8 +99,10 @@ func (c *cache) get(key rowKey, request int64) (states, bool) {
 	defer c.mu.Unlock()
 	el, ok := c.rows[key]
 	if !ok {
+		c.misses++
 		return states{}, false
 	}
+	c.hits++
 	row := el.Value.(*cached)
 	row.order = max(row.order, request)
 	c.recent.MoveToFront(el)

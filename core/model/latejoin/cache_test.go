@@ -3,6 +3,7 @@ package latejoin
 import (
 	"testing"
 
+	"github.com/cprs-go/cprs/core/critic"
 	"github.com/cprs-go/cprs/core/prompt"
 )
 
@@ -49,6 +50,9 @@ func TestCacheKeepsFirstPart(t *testing.T) {
 	}
 	if c.used != 10*rowBytes || len(c.rows) != 10 || c.recent.Len() != 10 {
 		t.Errorf("%d bytes, %d rows, %d in the list", c.used, len(c.rows), c.recent.Len())
+	}
+	if got, want := c.stats(), (critic.CacheStats{Hits: 30, Misses: 65, Bytes: 10 * rowBytes}); got != want {
+		t.Errorf("stats %+v, want %+v", got, want)
 	}
 }
 

@@ -49,7 +49,7 @@ type Critic struct {
 	workers chan *worker // those that are idle
 }
 
-var _ critic.Critic = (*Critic)(nil)
+var _ critic.Caching = (*Critic)(nil)
 
 // Open loads a critic, f32 or int8 as ckpt holds it. It keeps nothing of ckpt. opts may be nil.
 func Open(ckpt *checkpoint.Checkpoint, opts *Options) (*Critic, error) {
@@ -79,6 +79,9 @@ func New(m *Model, opts *Options) *Critic {
 	}
 	return c
 }
+
+// CacheStats implements critic.Caching. What is looked up are rows: headers, and texts of a window.
+func (c *Critic) CacheStats() critic.CacheStats { return c.cache.stats() }
 
 // jobRows is about how many rows, header and text, go through the network at once: enough to keep the weights busy, few
 // enough to stay in the cache and to stop soon.
