@@ -48,7 +48,7 @@ func newServeCommand() *cobra.Command {
 An address that other machines can reach needs a token. Traces go to an OpenTelemetry collector with --otlp, or where the OTEL_ variables name one.`,
 		Example: `  cprs serve
   cprs serve --addr 0.0.0.0:8787 --token-file tokens --allow-host cprs.example.com --metrics
-  curl -s 127.0.0.1:8787/v1/compress -d '{"instruction":"who pays","documents":[{"text":"Ann pays. Bob eats."}]}'`,
+  curl -s 127.0.0.1:8787/v1/compress -d '{"instruction":"When is the rent due?","documents":[{"text":"…"}]}'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
@@ -88,7 +88,7 @@ func (f *serveFlags) run(cmd *cobra.Command) (err error) {
 		o.Official = &official.Options{CountTokens: f.countTokens}
 	}
 	if f.metrics {
-		m := telemetry.NewMetrics(telemetry.Sources{Gate: o.Gate, Ready: c.Ready, Version: version()})
+		m := telemetry.NewMetrics(telemetry.Sources{Gate: o.Gate, Ready: c.Ready, Cache: f.cacheStats, Version: version()})
 		o.Metrics, o.Observers = m.Handler(), append(o.Observers, m)
 	}
 	if f.otlp != "" || telemetry.TracesWanted() {
@@ -123,6 +123,15 @@ func (f *serveFlags) open(ctx context.Context) (core.Compressor, error) {
 // countTokens counts with the critic's tokenizer, once there is one.
 func (f *serveFlags) countTokens(text string) int {
 	return tokenizer.Count(f.engineOpen.Load().Tokenizer(), text)
+}
+
+// cacheStats are the figures of the critic's cache, zero before there is one.
+func (f *serveFlags) cacheStats() telemetry.Cache {
+	e := f.engineOpen.Load()
+	if e == nil {
+		return telemetry.Cache{}
+	}
+	return telemetry.Cache(e.CacheStats())
 }
 
 // closeTraces sends what is left of the traces, unless the collector takes too long.

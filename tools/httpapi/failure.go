@@ -58,12 +58,6 @@ func Failure(ctx context.Context, id wire.ID, err error) (status int, f *wire.Fa
 	return status, f
 }
 
-// Fail answers r with err as Failure says, and asks a client to come again where that may help.
-func Fail(w http.ResponseWriter, r *http.Request, id wire.ID, err error) {
-	status, f := Failure(r.Context(), id, err)
-	Respond(w, status, f)
-}
-
 // Refuse answers with a failure.
 func Refuse(w http.ResponseWriter, status int, code core.Code, message, hint string) {
 	Respond(w, status, &wire.Failure{Error: wire.Error{Code: code, Message: message, Hint: hint}})

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/cprs-go/cprs/core"
+	"github.com/cprs-go/cprs/core/wire"
 )
 
 const secret = "a token that is long enough"
@@ -183,5 +184,85 @@ func TestServe(t *testing.T) {
 	}
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestLimited: calls above the limits are told to come later, calls that wait too long that the time is over, and no call stays inside.
+func TestLimited(t *testing.T) {
+	begun, release := make(chan bool), make(chan bool)
+	slow := compressor(func(ctx context.Context, _ core.Request) (*core.Result, error) {
+		begun <- true
+		<-release
+		return new(core.Result), ctx.Err()
+	})
+	g := NewGate(1, 1)
+	patient, hasty := &Limited{slow, g, time.Minute}, &Limited{slow, g, time.Millisecond}
+	code := func(err error) core.Code {
+		var known *core.Error
+		errors.As(err, &known)
+		return known.Code
+	}
+	done := make(chan error)
+	call := func() { _, err := patient.Compress(t.Context(), core.Request{}); done <- err }
+	go call()
+	<-begun
+	if _, err := hasty.Compress(t.Context(), core.Request{}); code(err) != core.CodeDeadline {
+		t.Error(err)
+	}
+	go call()
+	for g.Inside() < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := patient.Compress(t.Context(), core.Request{}); code(err) != CodeBusy || g.Running() != 1 {
+		t.Error(err, g.Running())
+	}
+	release <- true
+	<-begun
+	release <- true
+	for range 2 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	leave, _ := g.Enter(t.Context())
+	if _, err := patient.Compress(cancelled, core.Request{}); err != context.Canceled {
+		t.Error(err)
+	}
+	leave()
+	if g.Inside() != 0 || g.Running() != 0 {
+		t.Errorf("%d inside, %d running", g.Inside(), g.Running())
+	}
+}
+
+// compressor is a Compressor made of a function.
+type compressor func(ctx context.Context, req core.Request) (*core.Result, error)
+
+func (f compressor) Compress(ctx context.Context, req core.Request) (*core.Result, error) {
+	return f(ctx, req)
+}
+
+// TestFailure tells a client that is gone from a server that stops, and tells nobody what broke inside.
+func TestFailure(t *testing.T) {
+	stopping, stop := context.WithCancelCause(t.Context())
+	stop(ErrStopping)
+	for _, c := range []struct {
+		ctx    context.Context
+		err    error
+		status int
+		code   core.Code
+	}{
+		{t.Context(), context.Canceled, StatusGone, wire.CodeCancelled},
+		{stopping, context.Canceled, http.StatusServiceUnavailable, CodeNotReady},
+		{t.Context(), context.DeadlineExceeded, http.StatusGatewayTimeout, core.CodeDeadline},
+		{stopping, &core.Error{Code: core.CodeTooLarge}, http.StatusRequestEntityTooLarge, core.CodeTooLarge},
+		{t.Context(), errors.New("private"), http.StatusInternalServerError, wire.CodeInternal},
+		{t.Context(), &core.Error{Code: "new", Message: "private"}, http.StatusInternalServerError, wire.CodeInternal},
+	} {
+		status, f := Failure(c.ctx, wire.ID("1"), c.err)
+		if status != c.status || f.Error.Code != c.code || strings.Contains(f.Error.Message, "private") || string(f.ID) != "1" {
+			t.Errorf("%v: %d %+v", c.err, status, f)
+		}
 	}
 }
