@@ -30,6 +30,9 @@ type Scores struct {
 	Probs [][4]float32
 	// Relevance is the probability that the window holds anything asked for; 0 if the critic does not say.
 	Relevance float32
+	// Categories holds, for each of the window's own tokens, the probability of each category of the header given that the token is
+	// kept; nil if the critic tells none apart.
+	Categories [][]float32
 }
 
 // Keep is the probability that token i is kept: 1 − P(Outside).

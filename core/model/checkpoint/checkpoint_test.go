@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -323,5 +324,42 @@ func TestWriteFaults(t *testing.T) {
 		if err := Write(&bytes.Buffer{}, ts); err == nil {
 			t.Errorf("wrote %v", ts)
 		}
+	}
+}
+
+// CheckFinite finds what Floats finds, at every place of a word and of the tail.
+func TestCheckFinite(t *testing.T) {
+	for _, tt := range []struct {
+		dtype DType
+		bad   [][]byte
+		good  []byte
+	}{
+		{F32, [][]byte{{0, 0, 0x80, 0x7f}, {0, 0, 0x80, 0xff}, {1, 0, 0xc0, 0x7f}}, []byte{0xff, 0xff, 0x7f, 0x7f}},
+		{F16, [][]byte{{0, 0x7c}, {0, 0xfc}, {1, 0x7e}}, []byte{0xff, 0x7b}},
+		{BF16, [][]byte{{0x80, 0x7f}, {0x80, 0xff}, {0xc1, 0x7f}}, []byte{0x7f, 0x7f}},
+	} {
+		for n := 1; n < 12; n++ {
+			data := bytes.Repeat(tt.good, n)
+			whole := Tensor{Name: "x", DType: tt.dtype, Shape: []int{n}, Data: data}
+			if err := whole.CheckFinite(); err != nil {
+				t.Fatalf("%s of %d: %v", tt.dtype, n, err)
+			}
+			for i := range n {
+				for _, bad := range tt.bad {
+					whole.Data = slices.Clone(data)
+					copy(whole.Data[i*len(bad):], bad)
+					want := fmt.Sprintf("element %d is", i)
+					if err := whole.CheckFinite(); err == nil || !strings.Contains(err.Error(), want) {
+						t.Fatalf("%s of %d: %v, want one that says %q", tt.dtype, n, err, want)
+					}
+					if _, err := whole.Floats(); err == nil {
+						t.Fatal("Floats finds nothing")
+					}
+				}
+			}
+		}
+	}
+	if err := (Tensor{DType: I8}).CheckFinite(); err == nil {
+		t.Error("int8 is taken for floating point")
 	}
 }

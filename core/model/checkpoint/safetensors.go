@@ -186,3 +186,36 @@ func half(h uint16) float32 {
 	}
 	return math.Float32frombits(b)
 }
+
+// CheckFinite looks for a number that is not finite in an F32, F16 or BF16 tensor, without widening it.
+func (t Tensor) CheckFinite() error {
+	// A number is not finite where all bits of its exponent are set: then adding the lowest of them carries into the sign.
+	var exponent, lowest uint64
+	switch t.DType {
+	case F32:
+		exponent, lowest = 0x7f800000_7f800000, 0x00800000_00800000
+	case F16:
+		exponent, lowest = 0x7c00_7c00_7c00_7c00, 0x0400_0400_0400_0400
+	case BF16:
+		exponent, lowest = 0x7f80_7f80_7f80_7f80, 0x0080_0080_0080_0080
+	default:
+		return fmt.Errorf("tensor %q: %s holds no floating-point numbers", t.Name, t.DType)
+	}
+	sign := exponent + lowest
+	data, size := t.Data, dtypeBytes[t.DType]
+	for i := 0; len(data) > 0; i++ {
+		var word [8]byte
+		n := copy(word[:], data)
+		if bits := binary.LittleEndian.Uint64(word[:]); (bits&exponent+lowest)&sign != 0 {
+			for k := 0; k < n; k += size {
+				var one [8]byte
+				copy(one[:], word[k:k+size])
+				if (binary.LittleEndian.Uint64(one[:])&exponent+lowest)&sign&(1<<(8*size)-1) != 0 {
+					return fmt.Errorf("tensor %q: element %d is not finite", t.Name, 8/size*i+k/size)
+				}
+			}
+		}
+		data = data[n:]
+	}
+	return nil
+}
