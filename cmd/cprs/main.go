@@ -36,12 +36,12 @@ for: verbatim, with byte offsets and scores, inside a token budget. The model is
 		SilenceErrors: true,
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	cmd.AddGroup(&cobra.Group{ID: "work", Title: "Compress:"}, &cobra.Group{ID: "measure", Title: "Measure and inspect:"})
+	cmd.AddGroup(&cobra.Group{ID: "work", Title: "Compress:"}, &cobra.Group{ID: "measure", Title: "Train, measure and inspect:"})
 	for _, c := range []*cobra.Command{newCompressCommand(), newBatchCommand(), newServeCommand(), newMCPCommand()} {
 		c.GroupID = "work"
 		cmd.AddCommand(c)
 	}
-	for _, c := range []*cobra.Command{newBenchCommand(), newEvalCommand(), newModelCommand(), newVersionCommand()} {
+	for _, c := range []*cobra.Command{newTrainCommand(), newBenchCommand(), newEvalCommand(), newModelCommand(), newVersionCommand()} {
 		c.GroupID = "measure"
 		cmd.AddCommand(c)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/cprs-go/cprs/core/critic"
+	"github.com/cprs-go/cprs/core/model/latejoin"
 	"github.com/cprs-go/cprs/core/prompt"
 	"github.com/cprs-go/cprs/core/window"
 )
@@ -89,12 +90,30 @@ func (c *Critic) question(h *prompt.Header) (*question, error) {
 		ids:     [][]int32{pad(h.IDs, tokens)},
 		lengths: []int32{int32(len(h.IDs))},
 		pool:    [][]bool{pad(h.Pool, tokens)},
-		match:   map[int32]bool{},
-	}
-	for _, id := range h.IDs[1:max(1, len(h.IDs)-1)] { // the first and last frame every row
-		q.match[id] = !slices.Contains(c.cfg.MatchStop, id)
+		match:   Match(c.cfg, h),
 	}
 	return q, c.checkIDs(h.IDs)
+}
+
+// Match are the ids of a header that count as a match in a window.
+func Match(cfg latejoin.Config, h *prompt.Header) map[int32]bool {
+	match := map[int32]bool{}
+	for _, id := range h.IDs[1:max(1, len(h.IDs)-1)] { // the first and last frame every row
+		match[id] = !slices.Contains(cfg.MatchStop, id)
+	}
+	return match
+}
+
+// Segments are the rows of segment.weight for the ids of a window's row.
+func Segments(ids []int32, match map[int32]bool) []int32 {
+	segments := make([]int32, len(ids))
+	for i, id := range ids {
+		segments[i] = 1
+		if match[id] {
+			segments[i] = 2
+		}
+	}
+	return segments
 }
 
 func (c *Critic) row(w *window.Window, q *question) (*row, error) {
@@ -113,13 +132,7 @@ func (c *Critic) row(w *window.Window, q *question) (*row, error) {
 	if err := c.checkIDs(r.ids); err != nil {
 		return nil, err
 	}
-	r.segments = make([]int32, len(r.ids))
-	for i, id := range r.ids {
-		r.segments[i] = 1
-		if q.match[id] {
-			r.segments[i] = 2
-		}
-	}
+	r.segments = Segments(r.ids, q.match)
 	return r, nil
 }
 

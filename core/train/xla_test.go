@@ -1,0 +1,5 @@
+//go:build xla
+
+package train
+
+import _ "github.com/cprs-go/cprs/core/backend/xla"
