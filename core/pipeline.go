@@ -20,7 +20,10 @@ type PipelineOptions struct {
 	Tokenizer tokenizer.Tokenizer // of the critic; it also counts budgets
 	ID, Hash  string              // of the critic, for Stats
 	Threshold float64             // of the critic: the least score of a kept unit where a request sets no budget
-	Fusion    *fusion.Options     // how the critic's scores join with those of the words; nil: the critic alone scores
+
+	// BatchTokens is about how many ids the critic gets at a time; 0: 4096.
+	BatchTokens int
+	Fusion      *fusion.Options // how the critic's scores join with those of the words; nil: the critic alone scores
 }
 
 // Pipeline runs the stages for one critic. It is a Compressor, safe for concurrent use.

@@ -462,5 +462,5 @@ func ExamplePipeline_Compress() {
 		return
 	}
 	fmt.Println(res.Status, res.Text, res.Spans)
-	// Output: compressed Dogs bark. [{0 19 29 0.6333333}]
+	// Output: compressed Dogs bark. [{0 19 29 0.6333333 }]
 }

@@ -1,18 +1,21 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cprs-go/cprs/core/label"
+	"github.com/cprs-go/cprs/core/prompt"
 	"github.com/cprs-go/cprs/core/selector"
 	"github.com/cprs-go/cprs/core/span"
 	"github.com/cprs-go/cprs/core/unit"
 	"github.com/cprs-go/cprs/core/window"
 )
 
-// A batch is what the critic gets at once: windows of up to batchTokens ids or batchWindows windows. inFlight batches are read at a time, so
+// A batch is what the critic gets at once: windows of up to batchTokens ids, or PipelineOptions.BatchTokens, or batchWindows windows. inFlight batches are read at a time, so
 // that memory is bounded and the critic never waits for the tokenizer.
 const (
 	batchTokens  = 4096
@@ -77,7 +80,7 @@ func (r *run) score(ctx context.Context) error {
 
 // cut cuts the documents to windows and starts the critic on them, batch by batch.
 func (r *run) cut(ctx context.Context, queue chan<- *batch) error {
-	b, tokens := &batch{}, 0
+	b, tokens, most := &batch{}, 0, cmp.Or(r.p.opt.BatchTokens, batchTokens)
 	send := func() {
 		if len(b.windows) > 0 {
 			r.start(ctx, b)
@@ -99,7 +102,10 @@ func (r *run) cut(ctx context.Context, queue chan<- *batch) error {
 		}
 		for w := range windows {
 			b.windows = append(b.windows, w)
-			if tokens += w.Len(); tokens >= batchTokens || len(b.windows) == batchWindows {
+			if tokens += w.Len(); w.Header.InRow {
+				tokens += len(w.Header.IDs)
+			}
+			if tokens >= most || len(b.windows) == batchWindows {
 				send()
 			}
 			if errors.Is(ctx.Err(), context.Canceled) {
@@ -136,8 +142,17 @@ func fit(b *batch) error {
 		if w := &b.windows[i]; len(s.Probs) != len(w.IDs) {
 			return fmt.Errorf("document %d, bytes %d to %d: %d tokens have %d scores", w.Doc, w.Range.Start, w.Range.End, len(w.IDs), len(s.Probs))
 		}
+		if !fitCategories(s, b.windows[i].Header) {
+			return fmt.Errorf("window %d: its categories are not those of its tokens and header", i)
+		}
 	}
 	return nil
+}
+
+// fitCategories checks that s has no categories, or all of h for every token.
+func fitCategories(s label.Scores, h *prompt.Header) bool {
+	other := func(p []float32) bool { return len(p) != len(h.Categories) || len(p) == 0 }
+	return len(s.Categories) == 0 || len(s.Categories) == len(s.Probs) && !slices.ContainsFunc(s.Categories, other)
 }
 
 // add appends the units of window i of b with their scores.
@@ -155,7 +170,8 @@ func (r *run) add(b *batch, i int) {
 	}
 	for _, u := range units {
 		r.units = append(r.units, selector.Unit{
-			Span:   span.Span{Doc: w.Doc, Start: u.Range.Start, End: u.Range.End, Score: mean(b.scores[i], u.First, u.Last)},
+			Span: span.Span{Doc: w.Doc, Start: u.Range.Start, End: u.Range.End, Score: mean(b.scores[i], u.First, u.Last),
+				Category: category(w.Header, b.scores[i], u.First, u.Last)},
 			Tokens: u.Last - u.First,
 		})
 		if r.fusion != nil {
@@ -203,4 +219,24 @@ func mean(s label.Scores, first, last int) float32 {
 		sum += s.Keep(i)
 	}
 	return sum / float32(last-first)
+}
+
+// category is the most probable category of tokens first to last, each counted by its keep probability; empty without categories.
+func category(h *prompt.Header, s label.Scores, first, last int) string {
+	if len(s.Categories) == 0 || first == last {
+		return ""
+	}
+	sums := make([]float32, len(h.Categories))
+	for i := first; i < last; i++ {
+		for k, p := range s.Categories[i] {
+			sums[k] += s.Keep(i) * p
+		}
+	}
+	best := 0
+	for k := range sums {
+		if sums[k] > sums[best] {
+			best = k
+		}
+	}
+	return h.Categories[best].Name
 }

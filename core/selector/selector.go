@@ -263,7 +263,9 @@ func (c *choice) spans() []span.Span {
 	for _, p := range parts {
 		if n := len(out); n > 0 && out[n-1].Doc == p.Doc && p.Start <= out[n-1].End {
 			out[n-1].End = max(out[n-1].End, p.End)
-			out[n-1].Score = max(out[n-1].Score, p.Score)
+			if p.Score > out[n-1].Score {
+				out[n-1].Score, out[n-1].Category = p.Score, p.Category
+			}
 			continue
 		}
 		out = append(out, p)

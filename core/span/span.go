@@ -25,10 +25,11 @@ func (r Range) Overlaps(o Range) bool { return r.Start < o.End && o.Start < r.En
 func (r Range) Contains(o Range) bool { return r.Start <= o.Start && o.End <= r.End }
 
 // Span is a byte range of document Doc, Documents[Doc].Text[Start:End], with the probability in [0,1]
-// that the instruction asks for it.
+// that the instruction asks for it, and the category it most probably is of where the critic tells categories apart.
 type Span struct {
 	Doc, Start, End int
 	Score           float32
+	Category        string
 }
 
 // Range is where s lies in its document.

@@ -48,6 +48,8 @@ type Span struct {
 	End   int     `json:"end"`
 	Line  int     `json:"line"`
 	Score float32 `json:"score"`
+
+	Category string `json:"category,omitempty"` // where the critic tells categories apart
 }
 
 // Document sums up one document of the request.
@@ -100,7 +102,7 @@ func newSpans(docs []core.Document, spans []core.Span) []Span {
 	out := make([]Span, len(spans))
 	for i, line := range core.LineNumbers(docs, spans) {
 		s := spans[i]
-		out[i] = Span{Doc: s.Doc, Start: s.Start, End: s.End, Line: line, Score: s.Score}
+		out[i] = Span{Doc: s.Doc, Start: s.Start, End: s.End, Line: line, Score: s.Score, Category: s.Category}
 	}
 	return out
 }
