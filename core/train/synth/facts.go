@@ -79,3 +79,26 @@ func needleValues(s *scene) *draft {
 	d.asks = []ask{a}
 	return d
 }
+
+// language is facts in one of some languages other than English, in prose or one a line.
+func language(langs ...string) func(*scene) *draft {
+	return func(s *scene) *draft {
+		s.lang = pick(s, langs)
+		kinds := shuffled(s, s.blocks["fact."+s.lang])[:1+s.IntN(3)]
+		var pieces []piece
+		var asks []ask
+		for i := range 1 + s.IntN(3+min(s.size/300, 7)) {
+			f := s.fact(pick(s, kinds), "", fmt.Sprint(i))
+			pieces, asks = append(pieces, f.piece), append(asks, s.ask(f))
+		}
+		d := s.prose(pieces)
+		d.asks = asks[:1+s.IntN(min(len(asks), 3))]
+		if s.chance(0.3) {
+			d.join, d.gap = "\n", "\n"
+			for i := range d.asks {
+				d.asks[i].levels = lineLevels
+			}
+		}
+		return d
+	}
+}

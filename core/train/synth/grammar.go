@@ -125,6 +125,7 @@ type scene struct {
 	*grammar
 	names map[string]string // what templates call by a name of this record
 	used  map[string]bool   // values that let gave out
+	lang  string            // of the text; empty: English
 	size  int               // wanted length of the text in bytes
 	hay   []string          // texts of the caller
 	bad   []string          // symbols without a meaning

@@ -16,7 +16,10 @@ var (
 
 // prose hides sentences at places drawn by lot in a text of the caller, or a made-up one.
 func (s *scene) prose(facts []piece) *draft {
-	d := &draft{join: " ", gap: "\n\n"}
+	d := &draft{lang: s.lang, join: " ", gap: "\n\n"}
+	if s.lang == "zh" || s.lang == "ja" {
+		d.join = ""
+	}
 	room := s.size
 	for _, f := range facts {
 		room -= len(f.text) + 1
@@ -78,6 +81,9 @@ func (s *scene) scatter(d *draft, facts []piece, ordered bool) {
 // ones. A sentence that ends a paragraph ends in a line feed.
 func (s *scene) filler() func() string {
 	made := func() string { return article.ReplaceAllString(s.say("‹prose›"), "${1}n $2") }
+	if s.lang != "" {
+		return func() string { return s.say("‹prose." + s.lang + "›") }
+	}
 	if len(s.hay) == 0 {
 		return made
 	}
