@@ -1,7 +1,7 @@
 // Package engine joins a checkpoint, a compute backend and the pipeline to one Compressor that is ready to use.
 //
-// Open(ctx, nil) gives the embedded critic on the pure-Go kernels: no file, no download, no cgo. Everything above, the
-// commands and the adapters, starts here.
+// Open(ctx, nil) gives the embedded critic on the pure-Go kernels: no file, no download, no cgo. A folder may hold another critic of
+// its kind, or a hybrid one, the paper's; config.json says which. Everything above, the commands and the adapters, starts here.
 package engine
 
 import (
@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/gomlx/compute"
+
 	"github.com/cprs-go/cprs/core"
 	"github.com/cprs-go/cprs/core/backend"
 	"github.com/cprs-go/cprs/core/critic"
@@ -18,6 +20,7 @@ import (
 	"github.com/cprs-go/cprs/core/model/checkpoint"
 	"github.com/cprs-go/cprs/core/model/embedded"
 	"github.com/cprs-go/cprs/core/model/graph"
+	"github.com/cprs-go/cprs/core/model/hybrid"
 	"github.com/cprs-go/cprs/core/model/latejoin"
 	"github.com/cprs-go/cprs/core/tokenizer"
 	"github.com/cprs-go/cprs/core/tokenizer/wordpiece"
@@ -36,11 +39,28 @@ type Options struct {
 	Backend    string // "go", "xla:cpu" or "xla:cuda"; empty: "go"
 	Workers    int    // most goroutines that compute at a time; 0: one per processor
 	CacheBytes int64  // for the states of texts that may be asked about again; 0: 256 MiB, negative: none
+
+	// CriticAlone leaves out what core/fusion adds to the critic's scores, to measure it.
+	CriticAlone bool
+	Hybrid      Hybrid // for critics of the paper's kind
+}
+
+// Hybrid are the options of hybrid critics.
+type Hybrid struct {
+	Precision    string // of activations: "f32", "f16" or "bf16"; empty: "f32", on CUDA "bf16"
+	WindowTokens int    // most tokens of a window, instruction and query included; 0: 8192, or what the model allows
+	BatchTokens  int    // about how many tokens go through a device at a time, at least one window; 0: one full window, on CUDA 4
+	Devices      int    // devices of the backend that work side by side, each with a copy of the weights; 0: all on CUDA, else 1
+
+	// Categorise has spans carry the category that an instruction names, as in "tag the needles with 'needle'", or one of
+	// Categories; the critic then reads its word head too. Categories alone switches it on.
+	Categorise bool
+	Categories []string
 }
 
 // Info says what an Engine is made of.
 type Info struct {
-	Critic    string   // id, for example "late-join-6+2x384-int8"
+	Critic    string   // id, for example "late-join-6+2x384-int8" or "hybrid-qwen2-21+7x3584-bf16"
 	Hash      string   // SHA-256 of the critic's configuration and weights, in hex
 	Tokenizer string   // that counts budgets
 	Backend   string   // "go", "xla:cpu" or "xla:cuda"
@@ -91,11 +111,49 @@ func fault(o Options, err error) error {
 }
 
 func (e *Engine) open(o Options) error {
-	m, tok, ckpt, err := load(o.CriticDir)
+	if o.CriticDir == "" {
+		m, tok, err := embedded.Load()
+		if err != nil {
+			return err
+		}
+		ckpt, err := embedded.Checkpoint()
+		if err != nil {
+			return err
+		}
+		return e.openLateJoin(o, ckpt, m, tok)
+	}
+	kind, err := checkpoint.ModelType(o.CriticDir)
+	if err != nil {
+		return err
+	}
+	if kind != latejoin.ModelType && kind != hybrid.ModelType {
+		return fmt.Errorf("its model_type is %q, neither %s nor %s", kind, latejoin.ModelType, hybrid.ModelType)
+	}
+	tokenizerJSON, err := os.ReadFile(filepath.Join(o.CriticDir, "tokenizer.json"))
+	if err != nil {
+		return err
+	}
+	ckpt, err := checkpoint.Open(o.CriticDir)
 	if err != nil {
 		return err
 	}
 	defer ckpt.Close()
+	if kind == hybrid.ModelType {
+		return e.openHybrid(o, ckpt, tokenizerJSON)
+	}
+	tok, err := wordpiece.Parse(tokenizerJSON)
+	if err != nil {
+		return err
+	}
+	m, err := latejoin.Load(ckpt, "")
+	if err != nil {
+		return err
+	}
+	return e.openLateJoin(o, ckpt, m, tok)
+}
+
+// openLateJoin joins the embedded kind of critic with its stages.
+func (e *Engine) openLateJoin(o Options, ckpt *checkpoint.Checkpoint, m *latejoin.Model, tok *wordpiece.Tokenizer) error {
 	layout, err := m.Layout(tok)
 	if err != nil {
 		return err
@@ -103,61 +161,47 @@ func (e *Engine) open(o Options) error {
 	var c critic.Critic
 	if o.Backend == Go {
 		c = latejoin.New(m, &latejoin.Options{Workers: o.Workers, CacheBytes: o.CacheBytes})
-	} else if c, err = e.graph(o.Backend, ckpt); err != nil {
-		return err
+	} else {
+		b, err := e.backend(o.Backend)
+		if err != nil {
+			return err
+		}
+		g, err := graph.Open(ckpt, b, nil)
+		if err != nil {
+			return err
+		}
+		e.closeFirst(g.Close)
+		c = g
 	}
-	e.tok = tok
-	e.cache, _ = c.(critic.Caching)
-	e.info.Critic, e.info.Hash, e.info.Tokenizer = m.ID(), m.Hash(), tok.Name()
-	e.Pipeline = core.NewPipeline(core.PipelineOptions{
-		Critic: c, Layout: layout, Tokenizer: tok, ID: m.ID(), Hash: m.Hash(), Threshold: defaultThreshold, Fusion: m.Fusion(),
-	})
+	p := core.PipelineOptions{Critic: c, Layout: layout, Tokenizer: tok, ID: m.ID(), Hash: m.Hash()}
+	if !o.CriticAlone {
+		p.Fusion = m.Fusion()
+	}
+	e.join(p)
 	return nil
 }
 
-// load reads the critic in dir, or the embedded one. The checkpoint is the caller's to close.
-func load(dir string) (*latejoin.Model, *wordpiece.Tokenizer, *checkpoint.Checkpoint, error) {
-	if dir == "" {
-		m, tok, err := embedded.Load()
-		if err != nil {
-			return nil, nil, nil, err
-		}
-		ckpt, err := embedded.Checkpoint()
-		return m, tok, ckpt, err
-	}
-	text, err := os.ReadFile(filepath.Join(dir, "tokenizer.json"))
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	tok, err := wordpiece.Parse(text)
-	if err != nil {
-		return nil, nil, nil, fmt.Errorf("reading tokenizer.json: %w", err)
-	}
-	ckpt, err := checkpoint.Open(dir)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	m, err := latejoin.Load(ckpt, "")
-	if err != nil {
-		return nil, nil, nil, errors.Join(err, ckpt.Close())
-	}
-	return m, tok, ckpt, nil
+// join makes the pipeline.
+func (e *Engine) join(o core.PipelineOptions) {
+	o.Threshold = defaultThreshold
+	e.tok = o.Tokenizer
+	e.cache, _ = o.Critic.(critic.Caching)
+	e.info.Critic, e.info.Hash, e.info.Tokenizer = o.ID, o.Hash, o.Tokenizer.Name()
+	e.Pipeline = core.NewPipeline(o)
 }
 
-// graph is the critic of ckpt on a GoMLX backend.
-func (e *Engine) graph(name string, ckpt *checkpoint.Checkpoint) (critic.Critic, error) {
+// backend opens a GoMLX backend, which lives as long as e.
+func (e *Engine) backend(name string) (compute.Backend, error) {
 	b, err := backend.Open(name)
 	if err != nil {
 		return nil, &core.Error{Code: core.CodeInvalidArgument, Message: fmt.Sprintf("the backend %q cannot be opened", name), Hint: "leave --backend out for pure Go", Err: err}
 	}
-	e.close = append(e.close, func() error { b.Finalize(); return nil })
-	c, err := graph.Open(ckpt, b, nil)
-	if err != nil {
-		return nil, err
-	}
-	e.close = append([]func() error{c.Close}, e.close...)
-	return c, nil
+	e.closeFirst(func() error { b.Finalize(); return nil })
+	return b, nil
 }
+
+// closeFirst has Close call f before what it calls now.
+func (e *Engine) closeFirst(f func() error) { e.close = append([]func() error{f}, e.close...) }
 
 // Info says what e is made of.
 func (e *Engine) Info() Info { return e.info }

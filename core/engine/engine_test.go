@@ -91,8 +91,8 @@ func TestOpenFaults(t *testing.T) {
 		says string
 	}{
 		"no folder":       {engine.Options{CriticDir: "nowhere"}, "nowhere"},
-		"empty folder":    {engine.Options{CriticDir: empty}, "tokenizer.json"},
-		"foreign":         {engine.Options{CriticDir: foreign}, "WordPiece"},
+		"empty folder":    {engine.Options{CriticDir: empty}, "config.json"},
+		"foreign":         {engine.Options{CriticDir: foreign}, "gpt2"},
 		"truncated":       {engine.Options{CriticDir: truncated}, "model.safetensors"},
 		"unknown backend": {engine.Options{Backend: "abacus"}, "abacus"},
 	}

@@ -121,6 +121,21 @@ func (c *Checkpoint) Name() string { return c.name }
 // Config is the text of config.json.
 func (c *Checkpoint) Config() []byte { return c.config }
 
+// ModelType is the model_type of the config.json in dir: which model it configures.
+func ModelType(dir string) (string, error) {
+	text, err := readSmall(filepath.Join(dir, ConfigFile))
+	if err != nil {
+		return "", err
+	}
+	var c struct {
+		Type string `json:"model_type"`
+	}
+	if err := json.Unmarshal(text, &c); err != nil {
+		return "", fmt.Errorf("reading %s: %w", filepath.Join(dir, ConfigFile), err)
+	}
+	return c.Type, nil
+}
+
 // Names are the names of all tensors, sorted.
 func (c *Checkpoint) Names() []string { return slices.Sorted(maps.Keys(c.tensors)) }
 

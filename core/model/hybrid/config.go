@@ -6,6 +6,9 @@ import (
 	"fmt"
 )
 
+// ModelType is the model_type of a config.json that this package reads.
+const ModelType = "qwen2"
+
 // DefaultSplit is the first layer that sees the whole window where the configuration does not say: the released code has it fixed.
 const DefaultSplit = 21
 
@@ -40,8 +43,8 @@ func ParseConfig(text []byte) (Config, error) {
 	if err := json.Unmarshal(text, &c); err != nil {
 		return c, fmt.Errorf("reading the configuration: %w", err)
 	}
-	if c.Type != "qwen2" {
-		return c, fmt.Errorf("configuration: %w: model_type is %q, not qwen2", ErrForeign, c.Type)
+	if c.Type != ModelType {
+		return c, fmt.Errorf("configuration: %w: model_type is %q, not %s", ErrForeign, c.Type, ModelType)
 	}
 	if c.KVHeads == 0 {
 		c.KVHeads = c.Heads

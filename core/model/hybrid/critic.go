@@ -102,7 +102,7 @@ func Open(ckpt *checkpoint.Checkpoint, b compute.Backend, opts *Options) (*Criti
 func (o *Options) complete(cfg *Config, b compute.Backend) error {
 	if o.Precision == "" {
 		o.Precision = F32
-		if isCUDA(b) {
+		if IsCUDA(b) {
 			o.Precision = BF16
 		}
 	}
@@ -114,7 +114,7 @@ func (o *Options) complete(cfg *Config, b compute.Backend) error {
 	}
 	if o.Devices == 0 {
 		o.Devices = 1
-		if isCUDA(b) {
+		if IsCUDA(b) {
 			o.Devices = b.NumDevices()
 		}
 	}
@@ -319,8 +319,8 @@ func softmax(p, logits []float32) {
 	}
 }
 
-// isCUDA reports whether b runs on NVIDIA's GPUs.
-func isCUDA(b compute.Backend) bool {
+// IsCUDA reports whether b runs on NVIDIA's GPUs.
+func IsCUDA(b compute.Backend) bool {
 	g, ok := b.(interface{ IsCUDA() bool })
 	return ok && g.IsCUDA()
 }

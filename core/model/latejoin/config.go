@@ -10,8 +10,8 @@ import (
 	"github.com/cprs-go/cprs/core/unit"
 )
 
-// modelType is the model_type of a config.json that this package reads.
-const modelType = "cprs_late_join"
+// ModelType is the model_type of a config.json that this package reads.
+const ModelType = "cprs_late_join"
 
 // Config is the shape of a critic, from config.json.
 type Config struct {
@@ -39,8 +39,8 @@ func ParseConfig(text []byte) (Config, error) {
 	if err := json.Unmarshal(text, &c); err != nil {
 		return c, fmt.Errorf("reading the configuration: %w", err)
 	}
-	if c.Type != modelType {
-		return c, fmt.Errorf("configuration: model_type is %q, not %s", c.Type, modelType)
+	if c.Type != ModelType {
+		return c, fmt.Errorf("configuration: model_type is %q, not %s", c.Type, ModelType)
 	}
 	if err := c.Encoder.Validate(); err != nil {
 		return c, fmt.Errorf("encoder: %w", err)
