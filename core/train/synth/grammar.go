@@ -137,15 +137,14 @@ func pick[T any](s *scene, list []T) T { return list[s.IntN(len(list))] }
 // chance is true with probability p.
 func (s *scene) chance(p float64) bool { return s.Float64() < p }
 
-// let names a new text of one of the templates parted by " | ": one that this record has not named before, if they can give one.
+// let names a new text of one of the templates parted by |: one that this record has not named before, if they can give one.
 func (s *scene) let(name, templates string) string {
-	list := choices(templates, " | ")
-	v := s.say(pick(s, list))
+	list := choices(templates, "|")
+	v := ""
 	for range 30 {
-		if !s.used[v] {
+		if v = strings.TrimSpace(s.say(pick(s, list))); !s.used[v] {
 			break
 		}
-		v = s.say(pick(s, list))
 	}
 	s.used[v] = true
 	if name != "" {

@@ -80,9 +80,9 @@ func (s *scene) scatter(d *draft, facts []piece, ordered bool) {
 // filler gives sentence after sentence: of a text of the caller from a place drawn by lot, round and round, or made-up
 // ones. A sentence that ends a paragraph ends in a line feed.
 func (s *scene) filler() func() string {
-	made := func() string { return article.ReplaceAllString(s.say("‹prose›"), "${1}n $2") }
+	made := func() string { return article.ReplaceAllString(s.let("", "‹prose›"), "${1}n $2") }
 	if s.lang != "" {
-		return func() string { return s.say("‹prose." + s.lang + "›") }
+		return func() string { return s.let("", "‹prose."+s.lang+"›") }
 	}
 	if len(s.hay) == 0 {
 		return made

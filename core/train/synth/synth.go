@@ -46,6 +46,7 @@ var sorts = []struct {
 	{"needle-values", "several facts on one thing, all are asked for", needleValues},
 	{"hops", "facts that answer together, two or three; all are evidence", hops},
 	{"riddle", "facts asked for in other words", riddle},
+	{"kinds", "all that is of a kind is asked for: amounts of money, dates, people", kinds},
 	{"chain", "values handed from name to name; the whole chain is evidence", chain},
 	{"logs", "logs of many formats, with failures and their causes", logs},
 	{"chinese", "facts in Chinese", language("zh")},
