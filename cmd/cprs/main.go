@@ -41,7 +41,7 @@ for: verbatim, with byte offsets and scores, inside a token budget. The model is
 		c.GroupID = "work"
 		cmd.AddCommand(c)
 	}
-	for _, c := range []*cobra.Command{newTrainCommand(), newBenchCommand(), newEvalCommand(), newModelCommand(), newVersionCommand()} {
+	for _, c := range []*cobra.Command{newTrainCommand(), newBenchCommand(), newEvalCommand(), newDataCommand(), newModelCommand(), newVersionCommand()} {
 		c.GroupID = "measure"
 		cmd.AddCommand(c)
 	}
