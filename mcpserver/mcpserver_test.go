@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -202,32 +203,58 @@ func TestList(t *testing.T) {
 	if len(instructions) > 2<<10 {
 		t.Errorf("the instructions have %d bytes, a host cuts them", len(instructions))
 	}
+}
+
+// mostListTokens is what the whole answer to tools/list may cost, of which hosts show a model a part.
+const mostListTokens = 1200
+
+// TestListTokens counts the answer to tools/list as it comes over HTTP, in both eras of the protocol.
+func TestListTokens(t *testing.T) {
 	codec, err := tokenizer.Get(tokenizer.O200kBase)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What a model is shown: output schemas, annotations and _meta are for the host.
-	shown := ""
-	for _, tool := range list.Tools {
-		one, err := json.Marshal(map[string]any{"name": tool.Name, "description": tool.Description, "inputSchema": tool.RawInputSchema})
-		if tool.RawInputSchema == nil {
-			one, err = json.Marshal(map[string]any{"name": tool.Name, "description": tool.Description, "inputSchema": tool.InputSchema})
+	srv := httptest.NewServer(newServer(t, pipeline(), &Options{Options: tools.Options{Sources: folder(t)}}).Handler())
+	defer srv.Close()
+	for _, version := range []string{mcp.LATEST_LEGACY_PROTOCOL_VERSION, mcp.LATEST_PROTOCOL_VERSION} {
+		message, session := `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"`+version+
+			`","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"t","version":"1"}}}}`, ""
+		if version == mcp.LATEST_LEGACY_PROTOCOL_VERSION {
+			res, _ := exchange(t, srv.URL, version, "", `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"`+version+`","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`)
+			message, session = `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, res.Header.Get(server.HeaderKeySessionID)
 		}
-		if err != nil {
-			t.Fatal(err)
+		_, answer := exchange(t, srv.URL, version, session, message)
+		n, err := codec.Count(answer)
+		t.Logf("tools/list in %s: %d tokens, o200k", version, n)
+		if err != nil || n >= mostListTokens || !strings.Contains(answer, `"list_sources"`) {
+			t.Errorf("%s: %d tokens, %v: %s", version, n, err, answer)
 		}
-		shown += string(one)
 	}
-	whole, err := json.Marshal(list)
+}
+
+// exchange posts a message as a client without an SDK would.
+func exchange(t *testing.T, url, version, session, message string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodPost, url, strings.NewReader(message))
 	if err != nil {
 		t.Fatal(err)
 	}
-	forModel, _ := codec.Count(shown)
-	all, _ := codec.Count(string(whole))
-	t.Logf("tools/list: %d tokens for the model, %d with what is for the host, o200k", forModel, all)
-	if forModel > 1200 {
-		t.Errorf("the tools cost %d tokens", forModel)
+	for name, value := range map[string]string{"Content-Type": "application/json", "Accept": "application/json, text/event-stream", "Mcp-Protocol-Version": version,
+		"Mcp-Method": "tools/list", server.HeaderKeySessionID: session} {
+		if value != "" {
+			req.Header.Set(name, value)
+		}
 	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res, string(body)
 }
 
 // TestTransports calls the tools in every revision of the protocol, on every transport.

@@ -17,8 +17,10 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -475,3 +477,41 @@ func FuzzCompress(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkHTTP asks the embedded critic with 1, 8 and 64 clients, each request with another text of 300 bytes; the metric p95-ms is the time that 95
+// of 100 requests stay below.
+func BenchmarkHTTP(b *testing.B) {
+	e := critic(b)
+	text := contract(b, 300)
+	for _, clients := range []int{1, 8, 64} {
+		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
+			url := serve(b, e, nil) + CompressPath
+			http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = clients
+			times := make([]time.Duration, b.N)
+			var next atomic.Int64
+			var wait sync.WaitGroup
+			b.ResetTimer()
+			for range clients {
+				wait.Go(func() {
+					for i := int(next.Add(1)) - 1; i < b.N; i = int(next.Add(1)) - 1 {
+						body := fmt.Sprintf(`{"instruction":"termination","max_tokens":100,"documents":[{"text":%q}]}`, fmt.Sprint(seen.Add(1), " ", text))
+						began := time.Now()
+						if res, answer, err := post(context.Background(), url, body); err != nil || res.StatusCode != http.StatusOK {
+							b.Errorf("%s %v", answer, err)
+							return
+						}
+						times[i] = time.Since(began)
+					}
+				})
+			}
+			wait.Wait()
+			b.StopTimer()
+			slices.Sort(times)
+			b.ReportMetric(float64(times[len(times)*95/100].Microseconds())/1000, "p95-ms")
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "calls/s")
+		})
+	}
+}
+
+// seen numbers the texts of a benchmark, so that the cache knows none.
+var seen atomic.Int64

@@ -70,7 +70,7 @@ func TestTraces(t *testing.T) {
 		}
 		var about []string
 		for _, a := range s.Attributes {
-			about = append(about, fmt.Sprintf("%s=%s", a.Key, a.Value.Emit()))
+			about = append(about, fmt.Sprintf("%s=%s", a.Key, a.Value.String()))
 		}
 		slices.Sort(about)
 		got = append(got, fmt.Sprintln(s.Name, s.Status.Code, s.Status.Description, about))
