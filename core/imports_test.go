@@ -33,6 +33,7 @@ var rules = []rule{
 	{"core/selector", []string{"core/span"}, nil, "the choice is made on numbers"},
 	{"core", []string{"core/critic", "core/fusion", "core/label", "core/prompt", "core/selector", "core/span", "core/tokenizer", "core/unit", "core/window"}, nil,
 		"adapters import core: it must stay small, and GoMLX renames packages between minor versions"},
+	{"core/compat", []string{"core/label", "core/span", "core/tokenizer", "core/tokenizer/bpe"}, nil, "the released code's way, apart from ours"},
 	{"core/kernel", nil, []string{"golang.org/x/sys/"}, "kernels know slices of numbers only"},
 	{"core/backend/...", []string{"core/backend"}, []string{"github.com/gomlx/"}, "a backend knows no model"},
 	{"core/model/checkpoint", nil, []string{"golang.org/x/sys/"}, "a file format knows no model"},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/cprs-go/cprs/core"
 	"github.com/cprs-go/cprs/core/backend"
+	"github.com/cprs-go/cprs/core/compat"
 	"github.com/cprs-go/cprs/core/critic"
 	"github.com/cprs-go/cprs/core/kernel"
 	"github.com/cprs-go/cprs/core/model/checkpoint"
@@ -43,6 +44,7 @@ type Options struct {
 	// CriticAlone leaves out what core/fusion adds to the critic's scores, to measure it.
 	CriticAlone bool
 	Hybrid      Hybrid // for critics of the paper's kind
+	Compat      bool   // have a hybrid critic work as the released code does, defects included: for parity, not for use
 }
 
 // Hybrid are the options of hybrid critics.
@@ -76,6 +78,8 @@ type Engine struct {
 	tok   tokenizer.Tokenizer
 	cache critic.Caching // nil: the critic keeps nothing
 	close []func() error // in order
+
+	released *compat.Pipeline // nil without Options.Compat
 }
 
 // Open loads the critic and prepares the backend. It fails with an *core.Error.
@@ -140,6 +144,9 @@ func (e *Engine) open(o Options) error {
 	defer ckpt.Close()
 	if kind == hybrid.ModelType {
 		return e.openHybrid(o, ckpt, tokenizerJSON)
+	}
+	if o.Compat {
+		return errors.New("compat is for hybrid critics")
 	}
 	tok, err := wordpiece.Parse(tokenizerJSON)
 	if err != nil {

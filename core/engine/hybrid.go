@@ -52,6 +52,11 @@ func (e *Engine) openHybrid(o Options, ckpt *checkpoint.Checkpoint, tokenizerJSO
 	if err != nil {
 		return err
 	}
+	if o.Compat {
+		if err := e.setReleased(o.CriticDir, tok, c); err != nil {
+			return err
+		}
+	}
 	got := c.Options()
 	e.join(core.PipelineOptions{
 		Critic: c, Layout: layout, Tokenizer: tok, ID: c.ID(), Hash: sum, BatchTokens: got.BatchTokens * got.Devices,

@@ -167,11 +167,16 @@ func (c *Critic) Close() error {
 // Logits are the logits of the tags of one row, [tokens][tags].
 type Logits [][]float32
 
-// Logits gives the logits of whole rows of ids, in order.
+// Logits gives the logits of whole rows of ids, in order. They may be longer than a window, as long as the model has positions.
 func (c *Critic) Logits(ctx context.Context, ids [][]int32) ([]Logits, error) {
 	rows := make([]*row, len(ids))
 	for i, r := range ids {
 		rows[i] = &row{index: i, ids: r}
+	}
+	for _, r := range rows {
+		if err := c.check(r, c.cfg.Positions); err != nil {
+			return nil, fmt.Errorf("row %d: %w", r.index, err)
+		}
 	}
 	if err := c.forward(ctx, rows); err != nil {
 		return nil, err
@@ -191,6 +196,9 @@ func (c *Critic) Score(ctx context.Context, ws []window.Window) ([]label.Scores,
 	rows := make([]*row, len(ws))
 	for i := range ws {
 		r, err := c.row(&ws[i], i)
+		if err == nil {
+			err = c.check(r, c.opt.WindowTokens)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("scoring window %d, bytes %d to %d of document %d: %w", i, ws[i].Range.Start, ws[i].Range.End, ws[i].Doc, err)
 		}
@@ -208,11 +216,6 @@ func (c *Critic) Score(ctx context.Context, ws []window.Window) ([]label.Scores,
 
 // forward fills the logits of rows, on all devices that are idle.
 func (c *Critic) forward(ctx context.Context, rows []*row) error {
-	for _, r := range rows {
-		if err := c.check(r); err != nil {
-			return fmt.Errorf("row %d: %w", r.index, err)
-		}
-	}
 	jobs := c.jobs(rows)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

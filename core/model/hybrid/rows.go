@@ -47,12 +47,12 @@ func (c *Critic) row(w *window.Window, index int) (*row, error) {
 }
 
 // check refuses a row that the model cannot read.
-func (c *Critic) check(r *row) error {
+func (c *Critic) check(r *row, most int) error {
 	switch {
 	case len(r.ids) == 0:
 		return errors.New("it has no ids")
-	case len(r.ids) > c.opt.WindowTokens:
-		return fmt.Errorf("%w: %d ids with the header, it reads %d", critic.ErrWindowTooLong, len(r.ids), c.opt.WindowTokens)
+	case len(r.ids) > most:
+		return fmt.Errorf("%w: %d ids with the header, it reads %d", critic.ErrWindowTooLong, len(r.ids), most)
 	}
 	for _, ids := range [][]int32{r.ids, r.words} {
 		for i, id := range ids {
@@ -90,12 +90,12 @@ func (c *Critic) jobs(rows []*row) []job {
 	return out
 }
 
-// padded is the length of a row of n ids with its padding: 64, 96, 128, 192, 256, 384 and so on, up to most.
+// padded is the length of a row of n ids with its padding: 64, 96, 128, 192, 256, 384 and so on, up to most; a longer row has none.
 func padded(n, most int) int {
 	for p := leastRow; ; p *= 2 {
 		for _, q := range []int{p, p + p/2} {
 			if n <= q {
-				return min(q, most)
+				return max(n, min(q, most))
 			}
 		}
 	}
