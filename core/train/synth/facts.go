@@ -1,6 +1,9 @@
 package synth
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // fact states one value of one thing.
 type fact struct {
@@ -45,7 +48,11 @@ func needleMany(s *scene) *draft {
 	var facts []fact
 	var pieces []piece
 	for i := range 2 + s.IntN(2+min(s.size/400, 6)) {
-		f := s.fact(b, "", fmt.Sprint(i))
+		thing := ""
+		if i > 0 && s.chance(0.5) {
+			thing = s.like(facts[0].entity, b.first("entity"))
+		}
+		f := s.fact(b, thing, fmt.Sprint(i))
 		facts, pieces = append(facts, f), append(pieces, f.piece)
 	}
 	d := s.prose(pieces)
@@ -59,6 +66,21 @@ func needleMany(s *scene) *draft {
 		d.asks = append(d.asks, s.ask(f))
 	}
 	return d
+}
+
+// like is a new thing that shares words with another one, if the template can give one.
+func (s *scene) like(other, template string) string {
+	thing := s.let("", template)
+	a, b := strings.Fields(other), strings.Fields(thing)
+	if len(a) != len(b) || len(a) < 2 {
+		return thing
+	}
+	i := s.IntN(len(a))
+	if b[i] = a[i]; s.used[strings.Join(b, " ")] {
+		return thing
+	}
+	s.used[strings.Join(b, " ")] = true
+	return strings.Join(b, " ")
 }
 
 // needleValues is two to four values of one thing, and values of others beside it.

@@ -3,6 +3,7 @@ package synth
 import (
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -45,11 +46,13 @@ func script(s string) string {
 	return lang
 }
 
-// Vary rewords a question as hasty users do, in a third of the draws: small letters, capitals, a slip of the keys, no
-// question mark.
+// Vary rewords a question as hasty users do, in four of ten draws: small letters, capitals, a slip of the keys, no question
+// mark, key words only.
 func Vary(q string, r *rand.Rand) string {
 	switch p := r.IntN(100); {
+	case p < 61:
 	case p < 67:
+		q = keyWords(q)
 	case p < 75:
 		q = strings.ToLower(q)
 	case p < 79:
@@ -70,6 +73,17 @@ func Vary(q string, r *rand.Rand) string {
 }
 
 var word = regexp.MustCompile(`\b[a-z]+\b`)
+
+// keyWords is q without its function words; q itself if fewer than two words are left.
+func keyWords(q string) string {
+	words := slices.DeleteFunc(strings.Fields(strings.TrimRight(q, "?")), func(w string) bool {
+		return strings.Contains(functionWords, " "+strings.ToLower(w)+" ")
+	})
+	if len(words) < 2 {
+		return q
+	}
+	return strings.Join(words, " ")
+}
 
 // slip makes one typing mistake in a word of small letters: two letters swapped, one left out, doubled or wrong.
 func slip(q string, r *rand.Rand) string {

@@ -20,11 +20,11 @@ func (s *scene) prose(facts []piece) *draft {
 	if s.lang == "zh" || s.lang == "ja" {
 		d.join = ""
 	}
-	room := s.size
+	told := 0
 	for _, f := range facts {
-		room -= len(f.text) + 1
+		told += len(f.text) + 1
 	}
-	room = max(room, minSize/2)
+	room := max(s.size-told, 2*told, minSize/2)
 	next := s.filler()
 	for n := 0; n < room; {
 		var p []piece

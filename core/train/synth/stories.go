@@ -14,7 +14,7 @@ import (
 // A story is a sequence of messages (seq) among that noise, one a line: the letter of its level or speaker, for evidence
 // ! and a label, a blank, the text. A line that starts with = is a row as it stands, right below the one before. Names of
 // its own come from let; for names the tags of the formats that it needs. A question is "ask LABELS | text | answer"; why is
-// the answer to the question why anything failed. ‹M.label› is the message and ‹T› the time of the evidence.
+// the answer to the question why anything failed; whole in a format names the questions for all rows of a story. ‹M.label› is the message and ‹T› the time of the evidence.
 
 // logs is a log with the traces of one to four stories.
 func logs(s *scene) *draft { return s.stories("format", "story", "line") }
@@ -38,7 +38,7 @@ type row struct {
 	tale  *tale  // nil: noise
 	who   string // the letter of level or speaker; "=": a row as it stands
 	text  string // template
-	label string // as evidence
+	label string // of its evidence
 	below []row
 }
 
@@ -64,6 +64,9 @@ func (s *scene) stories(formats, stories, level string) *draft {
 	d := &draft{paragraphs: [][]piece{p.print(interleave(s, rows))}, join: "\n"}
 	for _, t := range tales {
 		d.asks = append(d.asks, s.asks(t, f, level)...)
+		if f["whole"] != nil && s.chance(0.5) {
+			d.asks = append(d.asks, t.whole(s, "‹"+f.first("whole")+"›", level))
+		}
 	}
 	d.asks = shuffled(s, d.asks)[:min(len(d.asks), 1+s.IntN(3))]
 	if f["cast"] == nil && s.chance(0.6) {
@@ -86,9 +89,12 @@ func (s *scene) tell(b block, tag string, cast []string) *tale {
 			t.names[name] = s.let(name, template)
 		}
 	})
-	for line := range strings.SplitSeq(pick(s, b["seq"]), "\n") {
+	for i, line := range strings.Split(pick(s, b["seq"]), "\n") {
 		who, text, _ := strings.Cut(line, " ")
 		who, label, _ := strings.Cut(who, "!")
+		if label == "" {
+			label = fmt.Sprint("row", i)
+		}
 		r := row{tale: t, who: who, text: text, label: label}
 		if n := len(t.rows); who == "=" && n > 0 {
 			t.rows[n-1].below = append(t.rows[n-1].below, r)
@@ -182,7 +188,7 @@ func (p *printer) row(r row) piece {
 	var text string
 	p.as(now, func() {
 		text = p.say(r.text)
-		if r.label != "" {
+		if r.tale != nil {
 			fact = r.tale.tag + "." + r.label
 			own["M."+r.label], own["T."+r.label] = strings.TrimSpace(text), p.say(p.stamp())
 		}
@@ -204,6 +210,26 @@ func (p *printer) stamp() string {
 		return p.format.first("stamp")
 	}
 	return "‹T›"
+}
+
+// whole asks for all rows of a tale.
+func (t *tale) whole(s *scene, words, level string) ask {
+	s.names["X"] = t.subject()
+	a := ask{text: s.say(words), levels: []string{level}, thing: t.subject()}
+	for _, r := range t.rows {
+		for _, r := range append([]row{r}, r.below...) {
+			if fact := t.tag + "." + r.label; !slices.Contains(a.facts, fact) {
+				a.facts, a.answers = append(a.facts, fact), append(a.answers, t.names["M."+r.label])
+			}
+		}
+	}
+	return a
+}
+
+// subject is what a tale is about: the first of its own names.
+func (t *tale) subject() string {
+	name, _, _ := strings.Cut(t.block.first("let"), " ")
+	return t.names[name]
 }
 
 // asks are the questions on a tale that was printed.
@@ -252,8 +278,7 @@ func (s *scene) why(tales []*tale, level string) []ask {
 		list = "but"
 		spared := failed[0]
 		failed = failed[1:]
-		name, _, _ := strings.Cut(spared.block.first("let"), " ")
-		s.names["X"] = spared.names[name]
+		s.names["X"] = spared.subject()
 	case len(failed) > 1:
 		list = "all"
 	}
