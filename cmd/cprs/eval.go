@@ -66,7 +66,7 @@ fetches them, --minilm DIR names their folder.`,
 	fs.Float64SliceVar(&shares, "budgets", []float64{0.05, 0.1, 0.2, 0.5}, "shares of the tokens that may be kept")
 	fs.IntVar(&perSet, "per-set", 40, "questions with an answer drawn from each file, and as many without; 0: all")
 	fs.StringArrayVar(&gates, "gate", nil, "fail if missed: METRIC=BOUND@SHARE or @threshold, METRIC one of recall, full, survival, precision, f2, kept, refused, false_keep")
-	cmd.AddCommand(newNeedleCommand())
+	cmd.AddCommand(newNeedleCommand(), newFusionCommand())
 	return cmd
 }
 

@@ -53,13 +53,13 @@ func (r *embeddings) Index(ctx context.Context, c *Corpus) (func(context.Context
 }
 
 // Fusion ranks passages by the sum of the scores of two rankers, each brought to mean 0 and deviation 1 over the corpus.
-func Fusion(a, b Ranker) Ranker { return fusion{a, b} }
+func Fusion(a, b Ranker) Ranker { return summed{a, b} }
 
-type fusion struct{ a, b Ranker }
+type summed struct{ a, b Ranker }
 
-func (r fusion) Name() string { return r.a.Name() + "+" + r.b.Name() }
+func (r summed) Name() string { return r.a.Name() + "+" + r.b.Name() }
 
-func (r fusion) Index(ctx context.Context, c *Corpus) (func(context.Context, *Query) ([]float32, error), error) {
+func (r summed) Index(ctx context.Context, c *Corpus) (func(context.Context, *Query) ([]float32, error), error) {
 	a, err := r.a.Index(ctx, c)
 	if err != nil {
 		return nil, err

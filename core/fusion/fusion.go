@@ -46,7 +46,7 @@ const (
 	lengthShare = 0.75
 )
 
-// edge keeps the logit of the critic's 0 and 1 finite.
+// edge keeps logits finite.
 const edge = 1e-3
 
 // Scorer collects the units of one request and scores them when all are known.
@@ -58,8 +58,9 @@ type Scorer struct {
 	match []match // of all units, in order
 }
 
-// scored is a unit: what the critic says, its length, and where its matches begin.
+// scored is a unit: its grain, what the critic says, its length, and where its matches begin.
 type scored struct {
+	grain        unit.Unit
 	critic       float32
 	tokens, from int
 }
@@ -70,7 +71,6 @@ type match struct{ term, count int }
 // document is a run of units.
 type document struct {
 	number int
-	grain  unit.Unit
 	first  int   // of its units
 	tokens int   // of all of them
 	in     []int // units that hold each term
@@ -91,11 +91,11 @@ func New(opt *Options, question []int32) *Scorer {
 	return s
 }
 
-// Add takes the next unit: the number of its document, the grain of that, the unit's ids and the critic's probability. The units of
-// a document follow each other.
+// Add takes the next unit: the number of its document, its grain, its ids and the critic's probability. The units of a document follow
+// each other.
 func (s *Scorer) Add(doc int, grain unit.Unit, ids []int32, critic float32) {
 	if n := len(s.docs); n == 0 || s.docs[n-1].number != doc {
-		s.docs = append(s.docs, document{number: doc, grain: grain, first: len(s.units), in: make([]int, len(s.terms))})
+		s.docs = append(s.docs, document{number: doc, first: len(s.units), in: make([]int, len(s.terms))})
 	}
 	d, from := &s.docs[len(s.docs)-1], len(s.match)
 	for _, id := range ids {
@@ -107,7 +107,7 @@ func (s *Scorer) Add(doc int, grain unit.Unit, ids []int32, critic float32) {
 		d.in[m.term]++
 	}
 	d.tokens += len(ids)
-	s.units = append(s.units, scored{critic, len(ids), from})
+	s.units = append(s.units, scored{grain, critic, len(ids), from})
 }
 
 // count adds one to term t of the unit whose matches begin at from.
@@ -124,6 +124,19 @@ func (s *Scorer) count(from, t int) {
 // Scores gives the score of each unit, in [0,1], in the order of Add.
 func (s *Scorer) Scores() []float32 {
 	out := make([]float32, len(s.units))
+	lexical := s.Lexical()
+	for i, u := range s.units {
+		out[i] = u.critic
+		if w, ok := s.opt.Weights[u.grain]; ok {
+			out[i] = w.score(float64(u.critic), lexical[i])
+		}
+	}
+	return out
+}
+
+// Lexical gives the lexical score of each unit: its BM25 as a share of the most that the question's terms could give in its document.
+func (s *Scorer) Lexical() []float64 {
+	out := make([]float64, len(s.units))
 	for i := range s.docs {
 		last := len(s.units)
 		if i+1 < len(s.docs) {
@@ -135,37 +148,36 @@ func (s *Scorer) Scores() []float32 {
 }
 
 // document scores the units of d, which end before last.
-func (s *Scorer) document(d *document, last int, out []float32) {
+func (s *Scorer) document(d *document, last int, out []float64) {
 	n := float64(last - d.first)
-	idf, sum := make([]float64, len(s.terms)), 0.0
+	idf, most := make([]float64, len(s.terms)), 0.0
 	for t, in := range d.in {
-		idf[t] = math.Log1p((n - float64(in) + 0.5) / (float64(in) + 0.5))
-		sum += idf[t]
-	}
-	w, weighted := s.opt.Weights[d.grain]
-	mean := float64(max(1, d.tokens)) / n
-	for i := d.first; i < last; i++ {
-		u := s.units[i]
-		if out[i] = u.critic; !weighted {
-			continue
+		if in > 0 {
+			idf[t] = math.Log1p((n - float64(in) + 0.5) / (float64(in) + 0.5))
+			most += idf[t]
 		}
-		b, end := 0.0, len(s.match)
+	}
+	mean := float64(d.tokens) / n
+	for i := d.first; i < last && most > 0; i++ {
+		end := len(s.match)
 		if i+1 < len(s.units) {
 			end = s.units[i+1].from
 		}
-		long := saturation * (1 - lengthShare + lengthShare*float64(u.tokens)/mean)
-		for _, m := range s.match[u.from:end] {
-			b += idf[m.term] * float64(m.count) / (float64(m.count) + long)
+		long := saturation * (1 - lengthShare + lengthShare*float64(s.units[i].tokens)/mean)
+		for _, m := range s.match[s.units[i].from:end] {
+			out[i] += idf[m.term] * float64(m.count) / (float64(m.count) + long)
 		}
-		if sum > 0 {
-			b /= sum
-		}
-		out[i] = w.score(float64(u.critic), b)
+		out[i] /= most
 	}
 }
 
-// score joins the critic's probability p with the lexical score b, which is a share of the most that the question's terms could give.
+// score joins the critic's probability p with the lexical score b.
 func (w Weights) score(p, b float64) float32 {
+	return float32(1 / (1 + math.Exp(-(w.Critic*Logit(p) + w.Lexical*b + w.Bias))))
+}
+
+// Logit is the logarithm of the odds of p, which is taken to be at least 0.001 away from 0 and 1.
+func Logit(p float64) float64 {
 	p = min(max(p, edge), 1-edge)
-	return float32(1 / (1 + math.Exp(-(w.Critic*math.Log(p/(1-p)) + w.Lexical*b + w.Bias))))
+	return math.Log(p / (1 - p))
 }

@@ -44,8 +44,10 @@ func TestScores(t *testing.T) {
 		// Both units have the mean length, so a word that occurs once counts 1/(1+1.2), and one that occurs twice 2/(2+1.2), of its part.
 		{"the only word", []int32{5}, []sentence{{0, 0.5, []int32{5, 8}}, {0, 0.5, []int32{8, 9}}}, []float64{sigma(5/2.2 - 1), sigma(-1)}},
 		{"twice", []int32{5, 5}, []sentence{{0, 0.5, []int32{5, 5}}, {0, 0.5, []int32{8, 9}}}, []float64{sigma(5*2/3.2 - 1), sigma(-1)}},
-		{"a word in no unit holds back", []int32{5, 6}, []sentence{{0, 0.5, []int32{5, 8}}, {0, 0.5, []int32{8, 9}}},
-			[]float64{sigma(5/2.2*math.Log(2)/(math.Log(2)+math.Log(6)) - 1), sigma(-1)}},
+		{"a word in no unit counts for nothing", []int32{5, 6}, []sentence{{0, 0.5, []int32{5, 8}}, {0, 0.5, []int32{8, 9}}},
+			[]float64{sigma(5/2.2 - 1), sigma(-1)}},
+		{"a word in every unit counts for little", []int32{5, 6}, []sentence{{0, 0.5, []int32{5, 6}}, {0, 0.5, []int32{5, 9}}},
+			[]float64{sigma(5/2.2 - 1), sigma(5/2.2*math.Log(1.2)/(math.Log(1.2)+math.Log(2)) - 1)}},
 		{"an empty unit", []int32{5}, []sentence{{0, 0.5, nil}}, []float64{sigma(-1)}},
 	}
 	for _, tt := range tests {

@@ -3,7 +3,7 @@
 package embedded
 
 // hash is the SHA-256 of config.json followed by model.safetensors.
-const hash = "6024c1a6930daf38035232f14bf4776cdbd70d0ff6f8a4dcb1e21c39c5a3dcc2"
+const hash = "cc88228182dc6b9e7945ba03627ed011c498f30e8a024a813860af7d4e2fe8c7"
 
 // checksum is the CRC-32C of config.json, model.safetensors and tokenizer.json, one after the other.
-const checksum = 0x624e1fd1
+const checksum = 0xb23b0f02

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cprs-go/cprs/core"
+	"github.com/cprs-go/cprs/core/engine"
+	"github.com/cprs-go/cprs/core/eval"
+	"github.com/cprs-go/cprs/core/fusion"
+	"github.com/cprs-go/cprs/core/model/latejoin"
+)
+
+func newFusionCommand() *cobra.Command {
+	o := engine.Options{CriticAlone: true}
+	opt := eval.FitOptions{Shares: []float64{0.05, 0.1, 0.2}}
+	var write bool
+	cmd := &cobra.Command{
+		Use:   "fusion --critic DIR FILE|DIR...",
+		Short: "Fit how the words of a question weigh beside a critic, and what its threshold means",
+		Args:  cobra.MinimumNArgs(1),
+		Long: `Fit how the words of a question weigh beside what a critic says, and shift its scores so that 0.5 gives the recall asked for.
+
+The lexical weight is the one with the best mean recall at 5, 10 and 20 % kept, over the means of the sets; then the bias follows. Weights
+are fitted for sentences and for lines; paragraphs take those of sentences; phrases are left to the critic.`,
+		Example: `  cprs eval fusion --critic run/best --write data/dev`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.CriticDir == "" {
+				return usageError{errors.New("--critic is needed")}
+			}
+			sets, err := loadSets(args)
+			if err != nil {
+				return err
+			}
+			path := filepath.Join(o.CriticDir, "config.json")
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			cfg, err := latejoin.ParseConfig(text)
+			if err != nil {
+				return invalid(fmt.Errorf("%s: %w", path, err), "only late-join critics are joined with words")
+			}
+			e, err := engine.Open(cmd.Context(), &o)
+			if err != nil {
+				return err
+			}
+			defer e.Close()
+			opt.Critic, opt.Tokenizer, opt.Stop = e, e.Tokenizer(), cfg.MatchStop
+			weights := map[string]fusion.Weights{}
+			for _, grain := range []core.Unit{core.UnitSentence, core.UnitLine} {
+				show, done := countOn(cmd.ErrOrStderr(), "questions")
+				opt.Progress = show
+				fit, err := eval.FitFusion(cmd.Context(), sets, grain, opt)
+				done()
+				if err != nil {
+					return err
+				}
+				weights[grain.String()] = fit.Weights
+				showFit(cmd.OutOrStdout(), grain, fit)
+			}
+			weights[core.UnitParagraph.String()] = weights[core.UnitSentence.String()]
+			if write {
+				return writeFusion(path, text, weights)
+			}
+			return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"fusion": weights})
+		},
+	}
+	engineFlags(cmd, &o)
+	fs := cmd.Flags()
+	fs.Float64Var(&opt.Recall, "recall", 0.8, "share of the evidence that a threshold of 0.5 shall keep")
+	fs.IntVar(&opt.PerSet, "per-set", 40, "questions with an answer drawn from each file, and as many without; 0: all")
+	fs.Uint64Var(&opt.Seed, "seed", 2, "of the draw")
+	fs.BoolVar(&write, "write", false, "write the weights into the critic's config.json")
+	return cmd
+}
+
+func showFit(w io.Writer, grain core.Unit, f *eval.Fit) {
+	fmt.Fprintf(w, "%s: %d questions; recall at 5, 10, 20 %%: alone %.3f, with a lexical weight of %g %.3f; at 0.5 (bias %.2f): recall %.3f with %.3f kept, %.3f where there is no answer\n",
+		grain, f.Questions, f.Alone, f.Weights.Lexical, f.Fused, f.Weights.Bias, f.Recall, f.Kept, f.FalseKeep)
+}
+
+// writeFusion puts weights into the configuration at path, whose text is given.
+func writeFusion(path string, text []byte, weights map[string]fusion.Weights) error {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(text, &fields); err != nil {
+		return err
+	}
+	raw, err := json.Marshal(weights)
+	if err != nil {
+		return err
+	}
+	fields["fusion"] = raw
+	if raw, err = json.Marshal(fields); err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, raw, "", " "); err != nil {
+		return err
+	}
+	return os.WriteFile(path, out.Bytes(), 0o644)
+}
