@@ -79,7 +79,7 @@ func FuzzParse(f *testing.F) {
 		total := 0
 		var all []Tensor
 		for name, x := range tensors {
-			if name != x.Name || product(x.Shape) != x.Len() || len(x.Data) != x.Len()*dtypeBytes[x.DType] {
+			if name != x.Name || x.Bytes() != len(x.Data) {
 				t.Fatalf("tensor %+v does not fit its shape", x)
 			}
 			total += len(x.Data)

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/cprs-go/cprs/core/model/checkpoint"
 )
 
 // ModelType is the model_type of a config.json that this package reads.
@@ -121,6 +123,35 @@ const (
 	tagHead    = "cls_head"
 	wordHead   = "lm_head.weight"
 )
+
+// Tensors are the tensors of a checkpoint of this shape, without their data, in the order of the layers, the heads last.
+func (c *Config) Tensors(t checkpoint.DType) []checkpoint.Tensor {
+	all := c.shapes()
+	if !c.Tied {
+		all = append(all, shape{wordHead, []int{c.Vocab, c.Hidden}})
+	}
+	out := make([]checkpoint.Tensor, len(all))
+	for i, s := range all {
+		out[i] = checkpoint.Tensor{Name: s.name, DType: t, Shape: s.dims}
+	}
+	return out
+}
+
+// ActivationBytes is about the most memory that a batch of full windows takes beside the weights, for each device: the states, the
+// widest step of a layer, and the scores of a block of queries where the backend has no attention of its own.
+func (c *Config) ActivationBytes(windows, tokens int, p Precision, fused bool) int64 {
+	rows, size := int64(windows)*int64(tokens), int64(2)
+	if p == F32 {
+		size = 4
+	}
+	states := 4 * rows * int64(c.Hidden) * size
+	widest := 3 * rows * int64(c.Intermediate) * size
+	if !fused {
+		scores := 2 * int64(windows) * int64(c.Heads) * int64(min(queryBlock, tokens)) * int64(tokens) * 4
+		widest = max(widest, scores+3*rows*int64(c.Heads*c.HeadSize)*size)
+	}
+	return states + widest
+}
 
 // shapes are the tensors of a critic but for the word head.
 func (c *Config) shapes() []shape {
