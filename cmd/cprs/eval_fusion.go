@@ -29,7 +29,8 @@ func newFusionCommand() *cobra.Command {
 		Long: `Fit how the words of a question weigh beside what a critic says, and shift its scores so that 0.5 gives the recall asked for.
 
 The lexical weight is the one with the best mean recall at 5, 10 and 20 % kept, over the means of the sets; then the bias follows. Weights
-are fitted for sentences and for lines; paragraphs take those of sentences; phrases are left to the critic.`,
+are fitted for sentences and for lines, where there are questions for them; paragraphs take those of sentences; phrases are left to the
+critic.`,
 		Example: `  cprs eval fusion --critic run/best --write data/dev`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.CriticDir == "" {
@@ -54,19 +55,10 @@ are fitted for sentences and for lines; paragraphs take those of sentences; phra
 			}
 			defer e.Close()
 			opt.Critic, opt.Tokenizer, opt.Stop = e, e.Tokenizer(), cfg.MatchStop
-			weights := map[string]fusion.Weights{}
-			for _, grain := range []core.Unit{core.UnitSentence, core.UnitLine} {
-				show, done := countOn(cmd.ErrOrStderr(), "questions")
-				opt.Progress = show
-				fit, err := eval.FitFusion(cmd.Context(), sets, grain, opt)
-				done()
-				if err != nil {
-					return err
-				}
-				weights[grain.String()] = fit.Weights
-				showFit(cmd.OutOrStdout(), grain, fit)
+			weights, err := fitGrains(cmd, sets, opt)
+			if err != nil {
+				return err
 			}
-			weights[core.UnitParagraph.String()] = weights[core.UnitSentence.String()]
 			if write {
 				return writeFusion(path, text, weights)
 			}
@@ -80,6 +72,34 @@ are fitted for sentences and for lines; paragraphs take those of sentences; phra
 	fs.Uint64Var(&opt.Seed, "seed", 2, "of the draw")
 	fs.BoolVar(&write, "write", false, "write the weights into the critic's config.json")
 	return cmd
+}
+
+// fitGrains fits every grain that the sets have questions for.
+func fitGrains(cmd *cobra.Command, sets []*eval.Set, opt eval.FitOptions) (map[string]fusion.Weights, error) {
+	weights := map[string]fusion.Weights{}
+	var missing []error
+	for _, grain := range []core.Unit{core.UnitSentence, core.UnitLine} {
+		show, done := countOn(cmd.ErrOrStderr(), "questions")
+		opt.Progress = show
+		fit, err := eval.FitFusion(cmd.Context(), sets, grain, opt)
+		done()
+		if errors.Is(err, eval.ErrNoQuestion) {
+			missing = append(missing, err)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		weights[grain.String()] = fit.Weights
+		showFit(cmd.ErrOrStderr(), grain, fit)
+	}
+	if len(weights) == 0 {
+		return nil, errors.Join(missing...)
+	}
+	if w, ok := weights[core.UnitSentence.String()]; ok {
+		weights[core.UnitParagraph.String()] = w
+	}
+	return weights, nil
 }
 
 func showFit(w io.Writer, grain core.Unit, f *eval.Fit) {

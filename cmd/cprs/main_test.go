@@ -32,6 +32,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts: *rewrite,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("EXAMPLES", examples)
+			env.Setenv("CRITIC", filepath.Join(filepath.Dir(filepath.Dir(examples)), "core", "model", "embedded"))
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"lines": lines, "make": makeFile, "status": status},

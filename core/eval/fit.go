@@ -38,6 +38,9 @@ type Fit struct {
 	FalseKeep float64   // and where there is none
 }
 
+// ErrNoQuestion is wrapped by FitFusion if no set has a question for the grain.
+var ErrNoQuestion = errors.New("no question with an answer is kept")
+
 // lexicalWeights are tried against the critic's weight of 1; thresholds, on the scale of logits, for the bias.
 var (
 	lexicalWeights = []float64{0, 1, 2, 3, 4, 5, 6, 7, 8}
@@ -66,7 +69,7 @@ func FitFusion(ctx context.Context, sets []*Set, grain core.Unit, opt FitOptions
 		}
 	}
 	if f.Questions == 0 {
-		return nil, fmt.Errorf("no question with an answer is kept by the %v", grain)
+		return nil, fmt.Errorf("%w by the %v", ErrNoQuestion, grain)
 	}
 	best := math.Inf(-1)
 	for _, w := range lexicalWeights {

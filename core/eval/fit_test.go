@@ -2,6 +2,7 @@ package eval_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -65,7 +66,7 @@ func TestFitFusion(t *testing.T) {
 }
 
 func TestFitFusionWithoutQuestions(t *testing.T) {
-	if _, err := fit(t, 0.8, core.UnitLine); err == nil || !strings.Contains(err.Error(), "line") {
+	if _, err := fit(t, 0.8, core.UnitLine); !errors.Is(err, eval.ErrNoQuestion) || !strings.Contains(err.Error(), "line") {
 		t.Errorf("got %v", err)
 	}
 }
