@@ -1,6 +1,7 @@
 package synth
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -60,8 +61,8 @@ func (s *scene) stories(formats, stories, level string) *draft {
 		t := s.tell(usable[i], fmt.Sprint(i), p.cast)
 		tales, rows = append(tales, t), append(rows, t.rows)
 	}
-	rows = append(rows, p.noise(s.size-60*len(slices.Concat(rows...))))
-	d := &draft{paragraphs: [][]piece{p.print(interleave(s, rows))}, join: "\n"}
+	noise := p.noise(s.size - 60*len(slices.Concat(rows...)))
+	d := &draft{paragraphs: [][]piece{p.print(s.mix(noise, rows, f["cast"] != nil))}, join: "\n"}
 	for _, t := range tales {
 		d.asks = append(d.asks, s.asks(t, f, level)...)
 		if f["whole"] != nil && s.chance(0.5) {
@@ -73,6 +74,39 @@ func (s *scene) stories(formats, stories, level string) *draft {
 		d.asks = append(d.asks, s.why(tales, level)...)
 	}
 	return d
+}
+
+// mix puts tales among noise: each over a stretch of the text, a short one if they are talks.
+func (s *scene) mix(noise []row, tales [][]row, short bool) []row {
+	type placed struct {
+		row row
+		at  float64
+	}
+	var all []placed
+	for _, r := range noise {
+		all = append(all, placed{r, s.Float64()})
+	}
+	for _, t := range tales {
+		width := s.Float64()
+		if short {
+			width = 0.15
+		}
+		start := (1 - width) * s.Float64()
+		at := make([]float64, len(t))
+		for i := range at {
+			at[i] = start + width*s.Float64()
+		}
+		slices.Sort(at)
+		for i, r := range t {
+			all = append(all, placed{r, at[i]})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b placed) int { return cmp.Compare(a.at, b.at) })
+	var out []row
+	for _, p := range all {
+		out = append(out, p.row)
+	}
+	return out
 }
 
 // tell makes a tale of a story.
