@@ -45,7 +45,7 @@ func (s *Server) serverTools() []server.ServerTool {
 		if t.Name != tools.ListSources {
 			tool.Meta = mcp.NewMetaFromMap(map[string]any{resultCharsMeta: min(largest*charsPerToken, mostResultChars)})
 		}
-		out = append(out, server.ServerTool{Tool: tool, Handler: drained(s.limited(s.handler(t)))})
+		out = append(out, server.ServerTool{Tool: tool, Handler: drained(s.rooted(t.Name, s.limited(s.handler(t))))})
 	}
 	return out
 }

@@ -51,6 +51,8 @@ type Options struct {
 	Instructions string   // for the model, beside the descriptions; empty: the built-in ones
 	NoStructured bool     // results as text only, for hosts that show a model both forms
 
+	ClientRoots ClientRoots // what the folders count that a client names; it needs Sources
+
 	Concurrency int           // calls that run at a time; 0: DefaultConcurrency
 	Queue       int           // calls that wait, before the next is told to come later; 0: DefaultQueue, negative: none
 	Timeout     time.Duration // of a call, waiting included; what has been read by then is the answer. 0: DefaultTimeout
@@ -84,6 +86,9 @@ func build(c core.Compressor, opts *Options, more ...server.ServerOption) (*Serv
 		s.opt = *opts
 	}
 	s.defaults()
+	if s.opt.ClientRoots != ClientRootsIgnored && s.opt.Sources == nil {
+		return nil, &core.Error{Code: core.CodeInvalidArgument, Message: "the roots of clients are to be used, and nothing can be read", Hint: "give Sources"}
+	}
 	var err error
 	if s.set, err = tools.New(c, &s.opt.Options); err != nil {
 		return nil, err
@@ -95,6 +100,9 @@ func build(c core.Compressor, opts *Options, more ...server.ServerOption) (*Serv
 	}
 	s.gate = httpapi.NewGate(s.opt.Concurrency, s.opt.Queue)
 	ours := completer{s.set, s.opt.Sources}
+	if s.opt.ClientRoots != ClientRootsIgnored { // a completion cannot ask the client what it may see
+		ours.sources = nil
+	}
 	s.mcp = server.NewMCPServer(Name, Version(), append([]server.ServerOption{
 		server.WithInstructions(s.opt.Instructions),
 		server.WithToolCapabilities(false), server.WithResourceCapabilities(false, false), server.WithPromptCapabilities(false),

@@ -25,7 +25,11 @@ const sessionTime = time.Hour
 // ServeStdio serves the one host at the other end of standard input and output until it closes its end or ctx is done.
 // There is one such host a process.
 func (s *Server) ServeStdio(ctx context.Context) error {
-	return serveStdio(ctx, s.mcp, os.Stdin, os.Stdout, s.opt.Concurrency+max(s.opt.Queue, 0), s.opt.Logger)
+	var out io.Writer = os.Stdout
+	if s.opt.ClientRoots != ClientRootsIgnored {
+		out = withParams{out}
+	}
+	return serveStdio(ctx, s.mcp, os.Stdin, out, s.opt.Concurrency+max(s.opt.Queue, 0), s.opt.Logger)
 }
 
 // serveStdio gives mcp-go as many workers as calls may run or wait, so that it is our gate that says busy.
@@ -45,7 +49,11 @@ func serveStdio(ctx context.Context, m *server.MCPServer, in io.Reader, out io.W
 func (s *Server) Handler() http.Handler {
 	s.once.Do(func() {
 		s.stream = stream(s.mcp, s.opt.Logger, s.opt.ProtocolVersions)
-		s.http = httpapi.Harden(acceptStrayCancel(unbuffered(s.stream)), &s.opt.HTTP)
+		h := unbuffered(s.stream)
+		if s.opt.ClientRoots != ClientRootsIgnored {
+			h = askingHTTP(h)
+		}
+		s.http = httpapi.Harden(acceptStray(h), &s.opt.HTTP)
 	})
 	return s.http
 }
@@ -83,9 +91,9 @@ func (s *Server) stopStreams() {
 	}
 }
 
-// acceptStrayCancel answers a cancellation that names no session. A client of the newest revision cancels by closing its
-// stream and says so as well; mcp-go refuses that message, and such a client then drops its whole connection.
-func acceptStrayCancel(next http.Handler) http.Handler {
+// acceptStray answers notifications that name no session. A client of the newest revision cancels by closing its stream, and is asked for its
+// roots whenever they count, and says both as well; mcp-go refuses these messages, and such a client then drops its whole connection.
+func acceptStray(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost && r.Header.Get(server.HeaderKeySessionID) == "" {
 			body, err := io.ReadAll(r.Body) // in memory already
@@ -96,7 +104,7 @@ func acceptStrayCancel(next http.Handler) http.Handler {
 			var m struct {
 				Method string `json:"method"`
 			}
-			if json.Unmarshal(body, &m) == nil && m.Method == "notifications/cancelled" {
+			if json.Unmarshal(body, &m) == nil && (m.Method == "notifications/cancelled" || m.Method == "notifications/roots/list_changed") {
 				w.WriteHeader(http.StatusAccepted)
 				return
 			}

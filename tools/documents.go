@@ -61,11 +61,12 @@ func (s *Set) resolve(ctx context.Context, refs []source.Ref) ([]core.Document, 
 	if len(refs) == 0 {
 		return nil, nil, nil
 	}
-	if s.opt.Sources == nil {
+	sources := s.sources(ctx)
+	if sources == nil {
 		return nil, nil, &core.Error{Code: core.CodeOutsideRoots, Message: "no folder may be read, so " + quoted(refs[0].String()) + " cannot be",
 			Hint: "files are read below the folders that the server is started with: --root DIR"}
 	}
-	docs, skipped, err := s.opt.Sources.Resolve(ctx, refs)
+	docs, skipped, err := sources.Resolve(ctx, refs)
 	for i := range docs { // the labels have the lines
 		if at := strings.LastIndexByte(docs[i].ID, ':'); docs[i].FirstLine > 0 && at > 0 {
 			docs[i].ID = docs[i].ID[:at]

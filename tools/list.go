@@ -33,7 +33,7 @@ func (s *Set) listSources(ctx context.Context, args json.RawMessage, _ Progress)
 	if err := decode(args, wire.Fields{"pattern": intoText(&pattern)}); err != nil {
 		return nil, err
 	}
-	files, skipped, more, err := s.opt.Sources.List(ctx, pattern, mostFiles)
+	files, skipped, more, err := s.sources(ctx).List(ctx, pattern, mostFiles)
 	if err != nil {
 		return nil, err
 	}

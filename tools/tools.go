@@ -222,6 +222,21 @@ func WithPrincipal(ctx context.Context, principal string) context.Context {
 	return context.WithValue(ctx, principalKey{}, principal)
 }
 
+type sourcesKey struct{}
+
+// WithSources says what the calls below ctx read from, in place of Options.Sources.
+func WithSources(ctx context.Context, r *source.Resolver) context.Context {
+	return context.WithValue(ctx, sourcesKey{}, r)
+}
+
+// sources is what a call reads from; nil if nothing may be read.
+func (s *Set) sources(ctx context.Context) *source.Resolver {
+	if r, ok := ctx.Value(sourcesKey{}).(*source.Resolver); ok {
+		return r
+	}
+	return s.opt.Sources
+}
+
 func principal(ctx context.Context) string {
 	p, _ := ctx.Value(principalKey{}).(string)
 	return p

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,6 +23,7 @@ type mcpServeFlags struct {
 	maxFile    int64
 	handleFile string
 	handleTime time.Duration
+	clientRoot string
 	hidden     bool
 }
 
@@ -55,6 +57,8 @@ Files are read below the given folders only ($CPRS_ROOT holds more, parted as in
 	fs.IntVar(&f.opt.Concurrency, "concurrency", 0, "calls that run at a time; default: 4")
 	fs.IntVar(&f.opt.Queue, "queue", 0, "calls that may wait; default: 64")
 	fs.DurationVar(&f.opt.Timeout, "timeout", 0, "longest time of a call, after which what has been read is the answer; default: 50s")
+	fs.StringVar(&f.clientRoot, "use-client-roots", "", `ask the host for its folders: "narrow" reads only what lies in one of them and below a --root, "add" also what lies in one of them alone`)
+	fs.Lookup("use-client-roots").NoOptDefVal = "narrow"
 	fs.StringVar(&f.handleFile, "handles", "", "file that keeps handles over a restart; default: they are kept in memory")
 	fs.DurationVar(&f.handleTime, "handle-time", 0, "how long a handle lasts; default: 1h")
 	f.register(cmd, "http", "", "serve HTTP on this HOST:PORT in place of standard input and output")
@@ -101,12 +105,34 @@ func (f *mcpServeFlags) openSources() (err error) {
 			roots = append(roots, source.Root{Dir: dir})
 		}
 	}
-	if roots == nil {
+	if err := f.useClientRoots(len(roots) > 0); err != nil {
+		return err
+	}
+	if roots == nil && f.opt.ClientRoots != mcpserver.ClientRootsWiden {
 		return nil
 	}
 	f.opt.MaxInputBytes = max(f.maxFile, 64<<20)
 	f.opt.Sources, err = source.New(&source.Options{Roots: roots, MaxFileBytes: f.maxFile, MaxTotalBytes: f.opt.MaxInputBytes, Hidden: f.hidden})
 	return err
+}
+
+// useClientRoots reads what --use-client-roots says. Over HTTP a client could name any folder of this machine, so none is added there.
+func (f *mcpServeFlags) useClientRoots(roots bool) error {
+	const flag = "--use-client-roots"
+	switch {
+	case f.clientRoot == "":
+	case f.clientRoot == "narrow" && !roots:
+		return invalid(errors.New(flag+" has no folder to narrow"), "give --root, or "+flag+"=add")
+	case f.clientRoot == "narrow":
+		f.opt.ClientRoots = mcpserver.ClientRootsNarrow
+	case f.clientRoot == "add" && f.addr != "":
+		return invalid(errors.New(flag+"=add is not for HTTP: whoever calls could read any file"), "give --root for what may be read, and "+flag+" to narrow it")
+	case f.clientRoot == "add":
+		f.opt.ClientRoots = mcpserver.ClientRootsWiden
+	default:
+		return invalid(fmt.Errorf("there is no way %q to use the roots of clients", f.clientRoot), "give narrow or add")
+	}
+	return nil
 }
 
 func (f *mcpServeFlags) openStore() (err error) {

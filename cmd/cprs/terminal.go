@@ -168,5 +168,5 @@ func interruptible(ctx context.Context, r io.Reader) io.Reader {
 
 // completions of flags whose values are names.
 var completions = map[string][]string{
-	"unit": wire.Units, "gap": wire.Gaps, "format": {"text", "json", "html"}, "backend": {"go", "xla:cpu", "xla:cuda"}, "pin": wire.PinSets,
+	"unit": wire.Units, "gap": wire.Gaps, "format": {"text", "json", "html"}, "backend": {"go", "xla:cpu", "xla:cuda"}, "pin": wire.PinSets, "use-client-roots": {"narrow", "add"},
 }

@@ -104,6 +104,28 @@ func (r *Resolver) Narrow(dirs []string) *Resolver {
 	return out
 }
 
+// Widen is a Resolver for what lies below the roots of r or the folders dirs, which are absolute, with the limits of r. A folder that cannot be
+// opened is left out.
+func (r *Resolver) Widen(dirs []string) *Resolver {
+	out := &Resolver{opts: r.opts}
+	for _, root := range r.roots {
+		root.own = false
+		out.roots = append(out.roots, root)
+	}
+	for _, dir := range dirs {
+		if filepath.IsAbs(dir) {
+			_ = out.open(Root{Dir: dir}) // the caller of a file below it is told
+		}
+	}
+	return out
+}
+
+// Folder is the absolute path of the folder that a file URI names.
+func Folder(uri string) (string, error) {
+	name, err := filePath(uri, runtime.GOOS == "windows")
+	return filepath.FromSlash(name), err
+}
+
 // below is the absolute path name relative to the root, in the form of the system; ok says that it lies there by its name.
 func (o openRoot) below(name string) (rel string, ok bool) {
 	for _, dir := range o.dirs {

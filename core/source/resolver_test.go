@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -249,6 +250,45 @@ func TestNarrow(t *testing.T) {
 	}
 	if _, _, err := r.Resolve(context.Background(), []Ref{{Path: "a.md"}}); err != nil {
 		t.Errorf("closing what Narrow made closed the roots: %v", err)
+	}
+}
+
+func TestWiden(t *testing.T) {
+	data := vault(t)
+	r := newResolver(t, &Options{Roots: []Root{{Dir: filepath.Join(data, "docs", "sub")}}, MaxFiles: 3})
+	w := r.Widen([]string{filepath.Join(data, "outside"), filepath.Join(data, "nosuch"), "docs"})
+	for ref, want := range map[string]core.Code{
+		"b.md": "", "secret.md": "", "outside:secret.md": "", filepath.Join(data, "outside", "secret.md"): "",
+		filepath.Join(data, "docs", "a.md"): core.CodeOutsideRoots, "../a.md": core.CodeOutsideRoots, "a.md": core.CodeNotFound,
+	} {
+		if _, _, err := w.Resolve(context.Background(), []Ref{{Path: filepath.ToSlash(ref)}}); code(err) != want {
+			t.Errorf("%s: %v, want %q", ref, err, want)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := r.Resolve(context.Background(), []Ref{{Path: "b.md"}}); err != nil {
+		t.Errorf("closing what Widen made closed the roots: %v", err)
+	}
+	if _, _, err := r.Resolve(context.Background(), []Ref{{Path: "secret.md"}}); err == nil {
+		t.Error("the roots of r are others now")
+	}
+	none := newResolver(t, nil).Widen([]string{filepath.Join(data, "docs")})
+	defer none.Close()
+	if _, _, err := none.Resolve(context.Background(), []Ref{{Path: "a.md"}}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFolder(t *testing.T) {
+	for uri, want := range map[string]string{"file:///a/b%20c": "/a/b c", "file://localhost/a/": "/a/", "file://host/a": "", "https://a/b": "", "/a": "", "file:a": "", "": ""} {
+		if runtime.GOOS == "windows" {
+			t.Skip("paths of another system")
+		}
+		if got, err := Folder(uri); got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %q, %v", uri, got, err)
+		}
 	}
 }
 

@@ -85,9 +85,9 @@ func connect(t *testing.T, transport mcp.Transport) (*mcp.ClientSession, *progre
 }
 
 // overHTTP starts the server on HTTP and is the way to it.
-func overHTTP(t *testing.T, dir string) mcp.Transport {
+func overHTTP(t *testing.T, dir string, more ...string) mcp.Transport {
 	t.Helper()
-	cmd := exec.Command(bin.server, "-root", dir, "-http")
+	cmd := exec.Command(bin.server, append([]string{"-root", dir, "-http"}, more...)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -262,5 +262,84 @@ func TestProgram(t *testing.T) {
 	text, structured, isError := call(t, cs, "compress_context", map[string]any{"instruction": "When is the rent due?", "paths": []string{"small.md"}, "max_tokens": 64})
 	if isError || !strings.Contains(text, "rent falls due on Friday.") || structured["status"] != "compressed" {
 		t.Errorf("answer: %s", text)
+	}
+}
+
+// TestClientRoots: folders that the client names narrow what is read or add to it, and a change counts from the next call on. The client speaks the
+// newest revision and an older one, in which the server has to ask.
+func TestClientRoots(t *testing.T) {
+	home, elsewhere := t.TempDir(), filepath.Join(t.TempDir(), "elsewhere")
+	for _, dir := range []string{filepath.Join(home, "work"), filepath.Join(home, "private"), elsewhere} {
+		name := filepath.Base(dir)
+		text := strings.Repeat("nothing here.\n\n", 200) + "rent falls due in " + name + ".\n"
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name+".md"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, mode := range []string{"narrow", "add"} {
+		for _, version := range []string{"2026-07-28", "2025-11-25"} {
+			t.Run(mode+" "+version, func(t *testing.T) {
+				clientRoots(t, &mcp.CommandTransport{Command: exec.Command(bin.server, "-root", home, "-client-roots", mode)}, mode, version, home, elsewhere)
+			})
+		}
+	}
+	t.Run("HTTP", func(t *testing.T) {
+		clientRoots(t, overHTTP(t, home, "-client-roots", "narrow"), "narrow", "2026-07-28", home, elsewhere)
+	})
+}
+
+func clientRoots(t *testing.T, transport mcp.Transport, mode, version, home, elsewhere string) {
+	client := mcp.NewClient(&mcp.Implementation{Name: "clienttest", Version: "1"}, nil)
+	cs, err := client.Connect(t.Context(), transport, &mcp.ClientSessionOptions{ProtocolVersion: version})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cs.Close()
+	if v := cs.InitializeResult().ProtocolVersion; v != version {
+		t.Fatalf("the client speaks %s", v)
+	}
+	readable := func() string {
+		var out []string
+		for name, dir := range map[string]string{"work": filepath.Join(home, "work"), "private": filepath.Join(home, "private"), "elsewhere": elsewhere} {
+			text, _, isError := call(t, cs, "compress_context", map[string]any{"instruction": "rent falls due in " + name, "paths": []string{filepath.Join(dir, name+".md")}})
+			switch {
+			case !isError && strings.Contains(text, "rent falls due in "+name):
+				out = append(out, name)
+			case !strings.HasPrefix(text, "[outside_roots]"):
+				t.Errorf("%s: %s", name, text)
+			}
+		}
+		slices.Sort(out)
+		return strings.Join(out, " ")
+	}
+	uri := func(dir string) *mcp.Root { return &mcp.Root{URI: "file://" + filepath.ToSlash(dir)} }
+	steps := []struct {
+		change      func()
+		narrow, add string
+	}{
+		{func() {}, "private work", "private work"}, // the client names none
+		{func() { client.AddRoots(uri(filepath.Join(home, "work"))) }, "work", "private work"},
+		{func() { client.AddRoots(uri(elsewhere), &mcp.Root{URI: "https://example.com/"}) }, "work", "elsewhere private work"},
+		{func() { client.RemoveRoots(uri(filepath.Join(home, "work")).URI) }, "", "elsewhere private work"},
+	}
+	for i, step := range steps {
+		step.change()
+		want := step.narrow
+		if mode == "add" {
+			want = step.add
+		}
+		if got := readable(); got != want {
+			t.Errorf("step %d: %q can be read, want %q", i, got, want)
+		}
+	}
+	text, _, isError := call(t, cs, "list_sources", map[string]any{})
+	if mode == "add" && (isError || !strings.Contains(text, "elsewhere:elsewhere.md")) || mode == "narrow" && strings.Contains(text, "private") {
+		t.Errorf("sources: %s", text)
+	}
+	if text, _, isError := call(t, cs, "compress_context", map[string]any{"instruction": "rent", "documents": "rent falls due."}); isError {
+		t.Errorf("without files: %s", text)
 	}
 }

@@ -22,16 +22,20 @@ import (
 func main() {
 	root := flag.String("root", ".", "folder to read")
 	http := flag.Bool("http", false, "serve HTTP and print the URL")
+	clientRoots := flag.String("client-roots", "", "narrow or add: what the client's roots do")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := serve(ctx, *root, *http); err != nil {
+	if err := serve(ctx, *root, *http, uses[*clientRoots]); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}
 }
 
-func serve(ctx context.Context, root string, http bool) error {
+// uses are the values of -client-roots.
+var uses = map[string]mcpserver.ClientRoots{"narrow": mcpserver.ClientRootsNarrow, "add": mcpserver.ClientRootsWiden}
+
+func serve(ctx context.Context, root string, http bool, roots mcpserver.ClientRoots) error {
 	files, err := source.New(&source.Options{Roots: []source.Root{{Dir: root}}, MaxFileBytes: 64 << 20})
 	if err != nil {
 		return err
@@ -39,7 +43,7 @@ func serve(ctx context.Context, root string, http bool) error {
 	defer files.Close()
 	s, err := mcpserver.New(compressor{core.NewPipeline(core.PipelineOptions{
 		Critic: critictest.Match(0), Layout: critictest.Layout(512), Tokenizer: critictest.Tokenizer{}, ID: "match", Hash: "0", Threshold: 0.5,
-	})}, &mcpserver.Options{Options: tools.Options{Sources: files, Threshold: 0.6}, Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+	})}, &mcpserver.Options{Options: tools.Options{Sources: files, Threshold: 0.6}, ClientRoots: roots, Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 	if err != nil {
 		return err
 	}
