@@ -17,7 +17,6 @@ type piece struct {
 
 // draft is a record before its text is put together.
 type draft struct {
-	lang       string // empty: English
 	paragraphs [][]piece
 	join, gap  string // what stands between pieces and between paragraphs
 	asks       []ask
@@ -53,7 +52,7 @@ func (d *draft) record(s *scene, id string) (r eval.Record, lost []ask) {
 	}
 	asks = slices.DeleteFunc(asks, func(a ask) bool { return slices.ContainsFunc(a.facts, func(f string) bool { return gone[f] }) })
 	text, places := d.layout(gone)
-	r = eval.Record{ID: id, Lang: cmp.Or(d.lang, "en"), Docs: []eval.Doc{{Text: text}}}
+	r = eval.Record{ID: id, Lang: cmp.Or(s.lang, "en"), Docs: []eval.Doc{{Text: text}}}
 	for i, a := range asks {
 		group := ""
 		if len(a.levels) > 1 {

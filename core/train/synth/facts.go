@@ -102,10 +102,17 @@ func needleValues(s *scene) *draft {
 	return d
 }
 
-// language is facts in one of some languages other than English, in prose or one a line.
+// language is facts in one of some languages other than English, in prose or one a line; in some languages also talks and
+// tables.
 func language(langs ...string) func(*scene) *draft {
 	return func(s *scene) *draft {
 		s.lang = pick(s, langs)
+		if talks := "talk." + s.lang; s.blocks[talks] != nil && s.chance(0.4) {
+			if s.chance(0.5) {
+				return s.stories(talks, "topic."+s.lang, "turn")
+			}
+			return s.form(s.lang)
+		}
 		kinds := shuffled(s, s.blocks["fact."+s.lang])[:1+s.IntN(3)]
 		var pieces []piece
 		var asks []ask

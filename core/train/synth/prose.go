@@ -16,7 +16,7 @@ var (
 
 // prose hides sentences at places drawn by lot in a text of the caller, or a made-up one.
 func (s *scene) prose(facts []piece) *draft {
-	d := &draft{lang: s.lang, join: " ", gap: "\n\n"}
+	d := &draft{join: " ", gap: "\n\n"}
 	if s.lang == "zh" || s.lang == "ja" {
 		d.join = ""
 	}
