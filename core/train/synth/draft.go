@@ -20,7 +20,6 @@ type draft struct {
 	paragraphs [][]piece
 	join, gap  string // what stands between pieces and between paragraphs
 	asks       []ask
-	keep       bool // no evidence is taken out of this text
 }
 
 // ask is a question on a draft.
@@ -41,7 +40,7 @@ func (d *draft) record(s *scene, id string) (r eval.Record, lost []ask) {
 	var asks []ask
 	gone := map[string]bool{}
 	for _, a := range d.asks {
-		if len(a.facts) > 0 && !d.keep && s.chance(lostShare) && d.mayLose(a) {
+		if len(a.facts) > 0 && s.chance(lostShare) && d.mayLose(a) {
 			for _, f := range a.facts {
 				gone[f] = true
 			}
@@ -134,13 +133,8 @@ func (at places) spans(text string, a ask, level string) []eval.Span {
 				out = append(out, eval.Span{0, p.paraStart, p.paraEnd})
 			case "keyword":
 				for _, answer := range a.answers {
-					for i := p.start; answer != ""; {
-						n := strings.Index(text[i:p.end], answer)
-						if n < 0 {
-							break
-						}
-						out = append(out, eval.Span{0, i + n, i + n + len(answer)})
-						i += n + len(answer)
+					for _, i := range occurrences(text[p.start:p.end], answer) {
+						out = append(out, eval.Span{0, p.start + i, p.start + i + len(answer)})
 					}
 				}
 			default:
@@ -157,4 +151,46 @@ func (at places) spans(text string, a ask, level string) []eval.Span {
 		end = s[2]
 		return false
 	})
+}
+
+// occurrences are the places of s at which an answer stands as a word or number of its own, one after the other; if there
+// is none, where it stands at all.
+func occurrences(s, answer string) []int {
+	var own, all []int
+	for i := 0; answer != ""; {
+		n := strings.Index(s[i:], answer)
+		if n < 0 {
+			break
+		}
+		i += n
+		end := i + len(answer)
+		all = append(all, i)
+		if !joined(s[:i], answer[0], -1) && !joined(s[end:], answer[len(answer)-1], 1) {
+			own = append(own, i)
+		}
+		i = end
+	}
+	if own == nil {
+		return all
+	}
+	return own
+}
+
+// joined reports whether the word or number that ends in last goes on in rest, the text behind it (direction 1) or before it (-1).
+func joined(rest string, last byte, direction int) bool {
+	at := func(i int) byte {
+		if direction < 0 {
+			i = len(rest) - 1 - i
+		}
+		if i < 0 || i >= len(rest) {
+			return ' '
+		}
+		return rest[i]
+	}
+	digit := func(c byte) bool { return '0' <= c && c <= '9' }
+	letter := func(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
+	if digit(last) && (at(0) == '.' || at(0) == ',') {
+		return digit(at(1))
+	}
+	return (digit(last) || letter(last)) && (digit(at(0)) || letter(at(0)))
 }

@@ -15,7 +15,8 @@ import (
 // A story is a sequence of messages (seq) among that noise, one a line: the letter of its level or speaker, for evidence
 // ! and a label, a blank, the text. A line that starts with = is a row as it stands, right below the one before. Names of
 // its own come from let; for names the tags of the formats that it needs. A question is "ask LABELS | text | answer"; why is
-// the answer to the question why anything failed; whole in a format names the questions for all rows of a story. ‹M.label› is the message and ‹T› the time of the evidence.
+// the answer to the question why anything failed; whole in a format names the questions for all rows of a story. ‹M.label›
+// is the message and ‹T› the time of the evidence.
 
 // logs is a log with the traces of one to four stories.
 func logs(s *scene) *draft { return s.stories("format", "story", "line") }
@@ -43,6 +44,7 @@ type row struct {
 	below []row
 }
 
+// stories tells one to four stories of a sort in a format of a sort; their evidence is asked for at a level.
 func (s *scene) stories(formats, stories, level string) *draft {
 	f := pick(s, s.blocks[formats])
 	for pair := range strings.SplitSeq(f.first("level"), " ") {
@@ -156,6 +158,7 @@ type printer struct {
 	now                time.Time
 }
 
+// printer draws hosts, parts and cast of a text in a format, and its time.
 func (s *scene) printer(f block) *printer {
 	p := &printer{scene: s, format: f}
 	p.now = time.Date(2019+s.IntN(9), time.Month(1+s.IntN(12)), 1+s.IntN(28), s.IntN(24), s.IntN(60), s.IntN(60), 0, time.UTC)
@@ -208,6 +211,7 @@ func (p *printer) print(rows []row) []piece {
 // times are the names under which formats write the time.
 var times = map[string]string{"T": "15:04:05", "TC": "150405", "D": "2006-01-02", "DS": "2006/01/02", "DY": "06/01/02", "DC": "060102", "DB": "Jan _2", "DN": "02/Jan/2006", "HM": "15:04"}
 
+// row writes a row, and notes what the questions on its tale need of it.
 func (p *printer) row(r row) piece {
 	var own map[string]string
 	fact := ""

@@ -170,3 +170,22 @@ func TestRiddles(t *testing.T) {
 		}
 	}
 }
+
+func TestOccurrences(t *testing.T) {
+	for _, tc := range []struct {
+		text, answer string
+		want         []int
+	}{
+		{"12 of 312, 12.5 and 12", "12", []int{0, 20}},
+		{"port 1200", "12", []int{5}},
+		{"a cat, catnip", "cat", []int{2}},
+		{"在青岛的青岛路", "青岛", []int{3, 12}},
+		{"12.", "12", []int{0}},
+		{"", "a", nil},
+		{"a", "", nil},
+	} {
+		if got := occurrences(tc.text, tc.answer); !slices.Equal(got, tc.want) {
+			t.Errorf("%q in %q: %v", tc.answer, tc.text, got)
+		}
+	}
+}
