@@ -17,29 +17,36 @@ func newBenchCommand() *cobra.Command {
 	var o engine.Options
 	var asJSON bool
 	var size int
+	var in bench.Input
 	cmd := &cobra.Command{
 		Use:   "bench [FILE]",
 		Short: "Time every stage on this machine",
 		Long: `Time every stage on this machine: a first question on a text, and a second one on the same text, which finds the states of
-the lower layers kept. Without a file the text is generated prose.`,
-		Args: cobra.MaximumNArgs(1),
+the lower layers kept. Without a file the text is generated prose. A hybrid critic keeps nothing: there the first question compiles its
+programs, and the second is the one to quote.`,
+		Example: `  cprs bench --critic FOLDER --backend xla:cuda --tokens 131072 --peak-tflops 989`,
+		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if size <= 0 {
 				return invalid(fmt.Errorf("--bytes is %d", size), "give a number above 0")
 			}
-			text := bench.Text(size)
+			if in.Tokens < 0 || in.PeakTFLOPS < 0 {
+				return invalid(errors.New("--tokens or --peak-tflops is below 0"), "give a number above 0")
+			}
+			in.Text = bench.Text(size)
 			if len(args) == 1 {
 				data, err := os.ReadFile(args[0])
 				if err != nil {
 					return err
 				}
-				text = string(data)
+				in.Text, in.Tokens = string(data), 0
 			}
-			if text == "" {
+			if in.Text == "" {
 				return invalid(errors.New("the file is empty"), "name a file with text")
 			}
 			show, done := progressOn(cmd.ErrOrStderr(), "reading", progressbar.OptionShowBytes(true))
-			report, err := bench.Run(cmd.Context(), text, o, show)
+			in.Progress = show
+			report, err := bench.Run(cmd.Context(), in, o)
 			done()
 			if err != nil {
 				return err
@@ -55,6 +62,8 @@ the lower layers kept. Without a file the text is generated prose.`,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().IntVar(&size, "bytes", 1<<20, "size of the generated text")
+	cmd.Flags().IntVar(&in.Tokens, "tokens", 0, "size of the generated text in tokens of the critic, instead of --bytes")
+	cmd.Flags().Float64Var(&in.PeakTFLOPS, "peak-tflops", 0, "what the device can do at best, for the utilisation of a hybrid critic")
 	engineFlags(cmd, &o)
 	cmd.Flags().Int64Var(&o.CacheBytes, "cache", 0, "bytes for states of the text; 0: 256 MiB, negative: none")
 	completeNames(cmd)

@@ -49,10 +49,14 @@ for: verbatim, with byte offsets and scores, inside a token budget. The model is
 	return cmd
 }
 
-// markUsage makes the errors of all checks of arguments below cmd usage errors.
+// markUsage makes the errors of all checks of arguments below cmd usage errors. A command that only holds others refuses names that it
+// does not hold.
 func markUsage(cmd *cobra.Command) {
 	for _, c := range cmd.Commands() {
 		markUsage(c)
+		if !c.Runnable() {
+			c.Args, c.RunE = cobra.NoArgs, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
 		if check := c.Args; check != nil {
 			c.Args = func(cmd *cobra.Command, args []string) error {
 				if err := check(cmd, args); err != nil {

@@ -79,7 +79,8 @@ type Engine struct {
 	cache critic.Caching // nil: the critic keeps nothing
 	close []func() error // in order
 
-	released *compat.Pipeline // nil without Options.Compat
+	released *compat.Pipeline  // nil without Options.Compat
+	flops    func(int) float64 // of a row of so many ids; nil if nobody counts them
 }
 
 // Open loads the critic and prepares the backend. It fails with an *core.Error.
@@ -209,6 +210,14 @@ func (e *Engine) backend(name string) (compute.Backend, error) {
 
 // closeFirst has Close call f before what it calls now.
 func (e *Engine) closeFirst(f func() error) { e.close = append([]func() error{f}, e.close...) }
+
+// FLOPs are the floating-point operations that the critic spends on a row of n ids, 0 if nobody counts them: a hybrid critic's are.
+func (e *Engine) FLOPs(n int) float64 {
+	if e.flops == nil {
+		return 0
+	}
+	return e.flops(n)
+}
 
 // Info says what e is made of.
 func (e *Engine) Info() Info { return e.info }

@@ -57,6 +57,7 @@ func (e *Engine) openHybrid(o Options, ckpt *checkpoint.Checkpoint, tokenizerJSO
 			return err
 		}
 	}
+	e.flops = cfg.FLOPs
 	got := c.Options()
 	e.join(core.PipelineOptions{
 		Critic: c, Layout: layout, Tokenizer: tok, ID: c.ID(), Hash: sum, BatchTokens: got.BatchTokens * got.Devices,

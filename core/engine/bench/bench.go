@@ -36,8 +36,10 @@ type Report struct {
 	Select       Speed   `json:"select"`      // choice and text
 	EndToEnd     Speed   `json:"end_to_end"`  // Compress, first question
 	EndToEndNext Speed   `json:"end_to_end_next"`
-	WindowsPerS  float64 `json:"windows_per_second"` // first question
-	PeakRSS      int64   `json:"peak_rss_bytes"`     // of the process; 0 where the system does not say
+	WindowsPerS  float64 `json:"windows_per_second"`         // first question
+	PeakRSS      int64   `json:"peak_rss_bytes"`             // of the process; 0 where the system does not say
+	TFLOPS       float64 `json:"tflops,omitempty"`           // that the critic reached on the next question, its programs compiled; 0 where nobody counts them
+	Utilisation  float64 `json:"flop_utilisation,omitempty"` // TFLOPS as a share of the peak, where that is given
 
 	CPU      string   `json:"cpu,omitempty"`
 	Threads  int      `json:"threads"`
@@ -47,16 +49,28 @@ type Report struct {
 	Backend  string   `json:"backend"`
 }
 
-// Run times a first and a second question on text, with an engine opened for it.
-func Run(ctx context.Context, text string, opts engine.Options, progress func(done, total int64)) (*Report, error) {
+// Input is what Run reads.
+type Input struct {
+	Text       string
+	Tokens     int     // above 0: that many tokens of generated prose instead, by the critic's tokenizer
+	PeakTFLOPS float64 // of the device, in 10¹² operations a second, for the utilisation; 0: unknown
+	Progress   func(done, total int64)
+}
+
+// Run times a first and a second question on a text, with an engine opened for it.
+func Run(ctx context.Context, in Input, opts engine.Options) (*Report, error) {
 	began := time.Now()
 	e, err := engine.Open(ctx, &opts)
 	if err != nil {
 		return nil, err
 	}
 	defer e.Close()
-	info := e.Info()
-	r := &Report{Open: time.Since(began).Seconds(), Bytes: len(text), CPU: cpu(), Threads: opts.Workers, Kernel: info.Kernel, Features: info.Features, Critics: info.Critic, Backend: info.Backend}
+	info, text := e.Info(), in.Text
+	r := &Report{Open: time.Since(began).Seconds(), CPU: cpu(), Threads: opts.Workers, Kernel: info.Kernel, Features: info.Features, Critics: info.Critic, Backend: info.Backend}
+	if in.Tokens > 0 {
+		text = textOf(e.Tokenizer(), in.Tokens)
+	}
+	r.Bytes = len(text)
 	if r.Threads <= 0 {
 		r.Threads = runtime.GOMAXPROCS(0)
 	}
@@ -65,7 +79,7 @@ func Run(ctx context.Context, text string, opts engine.Options, progress func(do
 	r.Tokenize = r.speed(time.Since(began))
 
 	req := core.Request{Instruction: "Who repaired the clock of the harbour tower?", Unit: core.UnitSentence, Budget: core.Budget{Ratio: 0.1},
-		Documents: []core.Document{{Text: text}}, Progress: progress}
+		Documents: []core.Document{{Text: text}}, Progress: in.Progress}
 	res, err := e.Compress(ctx, req)
 	if err != nil {
 		return nil, err
@@ -78,8 +92,20 @@ func Run(ctx context.Context, text string, opts engine.Options, progress func(do
 		return nil, err
 	}
 	r.CriticNext, r.EndToEndNext = r.speed(res.Stats.Scoring), r.speed(res.Stats.Elapsed)
+	r.operations(e, in.PeakTFLOPS)
 	r.PeakRSS = peakRSS()
 	return r, nil
+}
+
+// operations counts those of the second question. Windows are nearly equally long; the question in each is not counted.
+func (r *Report) operations(e *engine.Engine, peak float64) {
+	if r.Windows == 0 {
+		return
+	}
+	r.TFLOPS = float64(r.Windows) * e.FLOPs(r.Tokens/r.Windows) / r.CriticNext.Seconds / 1e12
+	if peak > 0 {
+		r.Utilisation = r.TFLOPS / peak
+	}
 }
 
 func (r *Report) speed(d time.Duration) Speed {
@@ -102,7 +128,14 @@ func (r *Report) String() string {
 	}{{"tokenize", r.Tokenize}, {"critic", r.Critic}, {"critic, next question", r.CriticNext}, {"select", r.Select}, {"end to end", r.EndToEnd}, {"end to end, next question", r.EndToEndNext}} {
 		fmt.Fprintf(&b, "%-26s %10.0f tokens/s %9.3f s\n", row.name, row.s.TokensPerSecond, row.s.Seconds)
 	}
-	fmt.Fprintf(&b, "\n%.0f windows/s, peak memory %d MB\n", r.WindowsPerS, r.PeakRSS>>20)
+	fmt.Fprintf(&b, "\n%.3g windows/s, peak memory %d MB\n", r.WindowsPerS, r.PeakRSS>>20)
+	if r.TFLOPS > 0 {
+		fmt.Fprintf(&b, "%.3g TFLOP/s on the next question", r.TFLOPS)
+		if r.Utilisation > 0 {
+			fmt.Fprintf(&b, ", %.1f %% of the peak", 100*r.Utilisation)
+		}
+		b.WriteString("\n")
+	}
 	return b.String()
 }
 
@@ -145,4 +178,15 @@ func Text(n int) string {
 		b.WriteString("\n\n")
 	}
 	return b.String()
+}
+
+// textOf is prose of n tokens.
+func textOf(tok tokenizer.Tokenizer, n int) string {
+	for size := 8 * n; ; size *= 2 {
+		text := Text(size)
+		var e tokenizer.Encoding
+		if tok.Encode(&e, text); len(e.IDs) >= n {
+			return text[:e.Spans[n-1].End]
+		}
+	}
 }

@@ -153,6 +153,21 @@ func (c *Config) ActivationBytes(windows, tokens int, p Precision, fused bool) i
 	return states + widest
 }
 
+// FLOPs are the floating-point operations that a row of n ids takes: two for each weight and id, and those of attention, in causal layers
+// over half of the pairs.
+func (c *Config) FLOPs(n int) float64 {
+	weights := 0.0
+	for _, s := range c.shapes() {
+		if len(s.dims) == 2 && s.name != embeddings {
+			weights += float64(s.dims[0]) * float64(s.dims[1])
+		}
+	}
+	pairs := float64(n) * float64(n)
+	attention := 4 * pairs * float64(c.Heads*c.HeadSize)
+	causal := float64(c.CausalLayers())
+	return 2*weights*float64(n) + attention*(causal/2+float64(c.Layers)-causal)
+}
+
 // shapes are the tensors of a critic but for the word head.
 func (c *Config) shapes() []shape {
 	all := []shape{{embeddings, []int{c.Vocab, c.Hidden}}}

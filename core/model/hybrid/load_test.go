@@ -138,3 +138,33 @@ func TestOpenRefuses(t *testing.T) {
 		}
 	}
 }
+
+// The operations of the released model: about two for each of its 6.5 G weights outside the embeddings, and 8 % more for attention.
+func TestFLOPs(t *testing.T) {
+	split := 21
+	c := Config{Layers: 28, Hidden: 3584, Heads: 28, KVHeads: 4, HeadSize: 128, Intermediate: 18944, Vocab: 152064, Labels: "BIOE", Split: &split}
+	if got := c.FLOPs(8192) / 8192; got < 14e9 || got > 15.5e9 {
+		t.Errorf("%g operations an id", got)
+	}
+	if one := c.FLOPs(1); one < 13.0e9 || one > 13.2e9 {
+		t.Errorf("%g operations for one id", one)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	if _, err := Check(fixture(t, "cprs_tiny/bf16_sharded")); err != nil {
+		t.Error(err)
+	}
+}
+
+// The estimate of memory grows with the batch and is less where the backend has attention of its own.
+func TestActivationBytes(t *testing.T) {
+	c, err := Check(fixture(t, "cprs_tiny/bf16"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := c.ActivationBytes(1, 8192, F32, false)
+	if two := c.ActivationBytes(2, 8192, F32, false); two != 2*one || c.ActivationBytes(1, 8192, BF16, true) >= one {
+		t.Errorf("%d bytes for one window, %d for two", one, two)
+	}
+}

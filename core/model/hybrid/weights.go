@@ -66,6 +66,20 @@ func load(ckpt *checkpoint.Checkpoint, c *Config, b compute.Backend, n int, word
 	return devices, nil
 }
 
+// Check reads the configuration of ckpt and checks that it has the tensors of such a critic and no others, without reading their data.
+func Check(ckpt *checkpoint.Checkpoint) (Config, error) {
+	c, err := ParseConfig(ckpt.Config())
+	if err != nil {
+		return c, fmt.Errorf("opening the critic %s: %w", ckpt.Name(), err)
+	}
+	loader := checkpoint.NewLoader(ckpt)
+	loader.Ignore(func(name string) bool { return name == wordHead })
+	for _, s := range c.shapes() {
+		loader.Floats(s.name, s.dims...)
+	}
+	return c, loader.Done()
+}
+
 // free gives the memory of parameters back.
 func free(devices []*parameters) {
 	for _, p := range devices {
