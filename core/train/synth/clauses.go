@@ -65,7 +65,7 @@ func (s *scene) clause(b block, tag string) clause {
 		name, templates, _ := strings.Cut(l, " ")
 		s.let(name, templates)
 	}
-	c := clause{title: pick(s, choices(b.first("title"), " | "))}
+	c := clause{title: pick(s, strings.Split(b.first("title"), " | "))}
 	if !strings.HasSuffix(c.title, "?") && !strings.HasSuffix(c.title, ".") {
 		c.title += "."
 	}
@@ -98,11 +98,11 @@ func (s *scene) categories(categories []block, told map[string][]clause) []ask {
 		}
 		a := ask{levels: []string{"paragraph"}}
 		list := told[c.first("name")]
-		s.names["X"] = pick(s, choices(c.first("names"), " | "))
+		s.names["X"] = pick(s, strings.Split(c.first("names"), " | "))
 		words := "‹ask.clauses›"
 		if second := categories[s.IntN(len(categories))]; second.first("name") != c.first("name") && len(list) > 0 && s.chance(0.15) {
 			list = slices.Concat(list, told[second.first("name")])
-			s.names["Y"] = pick(s, choices(second.first("names"), " | "))
+			s.names["Y"] = pick(s, strings.Split(second.first("names"), " | "))
 			words = "‹ask.clausestwo›"
 		} else if len(list) > 1 && s.chance(0.6) {
 			s.names["Y"] = strings.TrimSuffix(list[0].title, ".")

@@ -70,40 +70,45 @@ var load = sync.OnceValues(func() (*grammar, error) {
 // parse adds a table.
 func (g *grammar) parse(text string) error {
 	for part := range strings.SplitSeq(text, "\n\n") {
-		lines := strings.Split(strings.Trim(part, "\n"), "\n")
-		if head, _, _ := strings.Cut(lines[0], " ="); !strings.Contains(head, " ") { // word lists
-			for _, l := range strings.Split(strings.ReplaceAll(strings.Join(lines, "\n"), "\n  ", " "), "\n") {
-				name, list, ok := strings.Cut(l, " = ")
-				if !ok || g.words[name] != nil {
-					return fmt.Errorf("no word list, or a second one of that name: %q", l)
-				}
-				for _, word := range choices(list, "|") {
-					g.words[name] = append(g.words[name], strings.TrimSpace(word))
-				}
-			}
+		part = strings.Trim(part, "\n")
+		if head, _, _ := strings.Cut(part, " = "); strings.ContainsAny(head, " \n") {
+			sort, b := parseBlock(part)
+			g.blocks[sort] = append(g.blocks[sort], b)
 			continue
 		}
-		b := block{}
-		sort, last := "", ""
-		for _, l := range lines {
-			if more, ok := strings.CutPrefix(l, "\t"); ok && last != "" {
-				values := b[last]
-				values[len(values)-1] = strings.TrimPrefix(values[len(values)-1]+"\n"+more, "\n")
-				continue
+		for line := range strings.SplitSeq(strings.ReplaceAll(part, "\n  ", " "), "\n") {
+			name, list, ok := strings.Cut(line, " = ")
+			if !ok || g.words[name] != nil {
+				return fmt.Errorf("no word list, or a second one of that name: %q", line)
 			}
-			field, value, _ := strings.Cut(l, " ")
-			if sort == "" {
-				sort, field = field, "name"
+			for _, word := range choices(list) {
+				g.words[name] = append(g.words[name], strings.TrimSpace(word))
 			}
-			b[field], last = append(b[field], value), field
 		}
-		g.blocks[sort] = append(g.blocks[sort], b)
 	}
 	return nil
 }
 
-// choices splits s at the separators outside of inner brackets.
-func choices(s, separator string) []string {
+func parseBlock(text string) (sort string, b block) {
+	first, rest, _ := strings.Cut(text, "\n")
+	sort, name, _ := strings.Cut(first, " ")
+	b = block{"name": {name}}
+	field := "name"
+	for line := range strings.SplitSeq(rest, "\n") {
+		if more, ok := strings.CutPrefix(line, "\t"); ok {
+			values := b[field]
+			values[len(values)-1] = strings.TrimPrefix(values[len(values)-1]+"\n"+more, "\n")
+			continue
+		}
+		var value string
+		field, value, _ = strings.Cut(line, " ")
+		b[field] = append(b[field], value)
+	}
+	return sort, b
+}
+
+// choices splits s at the bars outside of inner brackets.
+func choices(s string) []string {
 	var out []string
 	depth, from := 0, 0
 	for i, r := range s {
@@ -112,8 +117,8 @@ func choices(s, separator string) []string {
 			depth++
 		case r == '›':
 			depth--
-		case depth == 0 && i >= from && strings.HasPrefix(s[i:], separator):
-			out, from = append(out, s[from:i]), i+len(separator)
+		case r == '|' && depth == 0:
+			out, from = append(out, s[from:i]), i+len("|")
 		}
 	}
 	return append(out, s[from:])
@@ -139,7 +144,7 @@ func (s *scene) chance(p float64) bool { return s.Float64() < p }
 
 // let names a new text of one of the templates parted by |: one that this record has not named before, if they can give one.
 func (s *scene) let(name, templates string) string {
-	list := choices(templates, "|")
+	list := choices(templates)
 	v := ""
 	for range 30 {
 		if v = strings.TrimSpace(s.say(pick(s, list))); !s.used[v] {
@@ -187,6 +192,7 @@ func bracket(s string) (inner, rest string) {
 	return s, ""
 }
 
+// symbol is what stands for the inside of a pair of brackets.
 func (s *scene) symbol(name string) string {
 	if v, ok := s.names[name]; ok {
 		return v
@@ -194,7 +200,7 @@ func (s *scene) symbol(name string) string {
 	if list := s.words[name]; list != nil {
 		return s.say(pick(s, list))
 	}
-	if list := choices(name, "|"); len(list) > 1 {
+	if list := choices(name); len(list) > 1 {
 		return s.say(pick(s, list))
 	}
 	if low, high, ok := strings.Cut(name, "-"); ok {

@@ -1,6 +1,9 @@
 package synth
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // kinds asks for all that is of a kind: "amounts of money", "numbers with units"; sometimes for two kinds, or for one and
 // expressly not for another.
@@ -18,7 +21,7 @@ func kinds(s *scene) *draft {
 		}
 	}
 	d := s.prose(pieces)
-	name := func(b block) string { return s.say(pick(s, choices(b.first("names"), " | "))) }
+	name := func(b block) string { return s.say(pick(s, strings.Split(b.first("names"), " | "))) }
 	for i := range 1 + s.IntN(len(drawn)-1) {
 		a := found[i]
 		words := "‹ask.kind›"
