@@ -31,7 +31,7 @@ type ProxyOptions struct {
 	Budget      int           // of rules without one; 0: DefaultResultBudget
 	Keep        bool          // offer the argument _keep where no rule says otherwise
 	ShortenTime time.Duration // that a result waits to be shortened, before it passes as it was; 0: DefaultShortenTime
-	DropTyped   bool          // take output schemas and structured results away: hosts that show a model only these would show it the long text
+	Structured  Structured    // what happens to the structured form of results; empty: StructuredKeep
 }
 
 // ProxyStats count what a Proxy did.
@@ -52,6 +52,7 @@ type Proxy struct {
 	rules []Rule
 	link  *link
 
+	warned   sync.Once
 	listing  sync.Mutex // one listing of the upstream server at a time
 	tokens   atomic.Int64
 	progress sync.Map // our progress token → *asked
@@ -100,6 +101,9 @@ func (p *Proxy) defaults() (err error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
+	}
+	if err := o.Structured.check(); err != nil {
+		return err
 	}
 	p.rules, err = prepare(o.Rules, o)
 	return err
@@ -207,8 +211,21 @@ func (p *Proxy) offerTools(all []json.RawMessage) {
 		}
 		offered = append(offered, tool)
 	}
+	p.warnStructured(offered)
 	defer p.survive("tools")
 	p.MCP().SetTools(offered...)
+}
+
+// warnStructured says once that structured results pass as they are.
+func (p *Proxy) warnStructured(offered []server.ServerTool) {
+	for _, t := range offered {
+		theirs := p.Server.opt.ToolPrefix+tools.ExpandContext != t.Tool.Name && ruleFor(p.rules, t.Tool.Name).Action == ActionCompress
+		if theirs && len(t.Tool.RawOutputSchema) > 0 && (p.opt.Structured == "" || p.opt.Structured == StructuredKeep) {
+			p.warned.Do(func() {
+				p.opt.Logger.Warn("structured results pass as they are, and some hosts show a model only these: consider --structured compress or drop", "tool", t.Tool.Name)
+			})
+		}
+	}
 }
 
 // survive makes a refusal of mcp-go, which panics, a line of the log.
@@ -248,14 +265,14 @@ func (p *Proxy) tool(raw json.RawMessage) (_ server.ServerTool, ok bool) {
 	if rule.Keep && rule.Action == ActionCompress {
 		t.RawInputSchema, kept = withKeep(t.RawInputSchema)
 	}
-	if p.opt.DropTyped && rule.Action == ActionCompress {
+	if p.opt.Structured == StructuredDrop && rule.Action == ActionCompress {
 		t.RawOutputSchema = nil
 	}
-	return server.ServerTool{Tool: t, Handler: drained(p.forward(rule, kept))}, true
+	return server.ServerTool{Tool: t, Handler: drained(p.forward(rule, kept, newOutputSchema(schemas.OutputSchema)))}, true
 }
 
 // forward is a call of the upstream server's tool.
-func (p *Proxy) forward(rule *Rule, kept bool) server.ToolHandlerFunc {
+func (p *Proxy) forward(rule *Rule, kept bool, schema *outputSchema) server.ToolHandlerFunc {
 	return func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		p.calls.Add(1)
 		args, keep := req.Params.RawArguments, ""
@@ -281,7 +298,9 @@ func (p *Proxy) forward(rule *Rule, kept bool) server.ToolHandlerFunc {
 			return nil, fmt.Errorf("reading the result of the upstream server: %w", err)
 		}
 		if rule.Action == ActionCompress && !res.IsError {
-			p.shortenResult(ctx, rule, req.Params.Name, rule.instructionFor(req.Params.Name, keep, args), res)
+			tool := req.Params.Name
+			s := &shortening{p: p, ctx: ctx, rule: rule, tool: tool, instruction: rule.instructionFor(tool, keep, args), known: map[string]string{}}
+			s.result(res, schema)
 		}
 		return res, nil
 	}
@@ -296,28 +315,6 @@ func (p *Proxy) unanswered(ctx context.Context, tool string, err error) (*mcp.Ca
 		return mcp.NewToolResultErrorf("[upstream_lost] The server of %s ended and is being started again; whether the call took effect is not known. Call again in a few seconds if that does no harm.", tool), nil
 	}
 	return nil, err
-}
-
-// shortenResult shortens the long texts of a result. All else stays.
-func (p *Proxy) shortenResult(ctx context.Context, rule *Rule, tool, instruction string, res *mcp.CallToolResult) {
-	if p.opt.DropTyped {
-		res.StructuredContent, res.RawStructuredContent = nil, nil
-	}
-	var long int
-	for _, part := range res.Content {
-		if text, ok := part.(mcp.TextContent); ok && isLong(rule, text.Text) {
-			long += len(text.Text)
-		}
-	}
-	for i, part := range res.Content {
-		text, ok := part.(mcp.TextContent)
-		if !ok || !isLong(rule, text.Text) {
-			continue
-		}
-		share := max(minResultBudget, int(int64(rule.Budget)*int64(len(text.Text))/int64(long)))
-		text.Text = p.shorten(ctx, tool, instruction, text.Text, share)
-		res.Content[i] = text
-	}
 }
 
 // bytesPerToken estimates: English and code have some four bytes a token.

@@ -201,8 +201,8 @@ func TestProxyKeep(t *testing.T) {
 	}
 }
 
-func TestProxyDropTyped(t *testing.T) {
-	c, _ := proxied(t, newUpstream(), pipeline(), &ProxyOptions{DropTyped: true})
+func TestProxyStructuredDrop(t *testing.T) {
+	c, _ := proxied(t, newUpstream(), pipeline(), &ProxyOptions{Structured: StructuredDrop})
 	if rawTools(t, c)["typed"]["outputSchema"] != nil {
 		t.Error("the output schema is there still")
 	}

@@ -45,7 +45,7 @@ The command is given few variables: PATH, HOME and their like. --env NAME passes
 	fs.IntVar(&f.opt.Threshold, "threshold", 0, "tokens from which on a result is shortened; default: 4000")
 	fs.IntVar(&f.opt.Budget, "budget", 0, "tokens that are kept of a result; default: 2000")
 	fs.BoolVar(&f.opt.Keep, "keep", false, "offer the argument _keep, in which the model says what it needs of a result")
-	fs.BoolVar(&f.opt.DropTyped, "drop-structured", false, "take structured results and output schemas away: some hosts show a model only these")
+	fs.StringVar((*string)(&f.opt.Structured), "structured", "keep", "what happens to structured results: keep, compress (long strings in them), or drop; some hosts show a model only these")
 	f.register(cmd, "http", "", "serve HTTP on this HOST:PORT in place of standard input and output")
 	return cmd
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/cprs-go/cprs/cmd/cprs/internal/report"
 	"github.com/cprs-go/cprs/core"
 	"github.com/cprs-go/cprs/core/wire"
+	"github.com/cprs-go/cprs/mcpserver"
 )
 
 // What cprs says to people, and how:
@@ -168,5 +169,5 @@ func interruptible(ctx context.Context, r io.Reader) io.Reader {
 
 // completions of flags whose values are names.
 var completions = map[string][]string{
-	"unit": wire.Units, "gap": wire.Gaps, "format": {"text", "json", "html"}, "backend": {"go", "xla:cpu", "xla:cuda"}, "pin": wire.PinSets, "use-client-roots": {"narrow", "add"},
+	"unit": wire.Units, "gap": wire.Gaps, "format": {"text", "json", "html"}, "backend": {"go", "xla:cpu", "xla:cuda"}, "pin": wire.PinSets, "use-client-roots": {"narrow", "add"}, "structured": mcpserver.Structureds,
 }
