@@ -6,12 +6,21 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/cprs-go/cprs/core"
+	"github.com/cprs-go/cprs/core/backend"
 	"github.com/cprs-go/cprs/core/compat"
 	"github.com/cprs-go/cprs/core/engine"
+	"github.com/cprs-go/cprs/core/label"
+	"github.com/cprs-go/cprs/core/model/checkpoint"
+	"github.com/cprs-go/cprs/core/model/hybrid"
+	"github.com/cprs-go/cprs/core/prompt"
+	"github.com/cprs-go/cprs/core/tokenizer"
+	"github.com/cprs-go/cprs/core/tokenizer/bpe"
+	"github.com/cprs-go/cprs/core/window"
 )
 
 // TestReleased has the tiny critic answer the requests that the released server answered with the same weights: the same texts at the
@@ -105,4 +114,92 @@ func TestCompatCompress(t *testing.T) {
 	if open(t, engine.Options{CriticDir: dir}).Released() != nil {
 		t.Error("the released pipeline without compat")
 	}
+}
+
+// TestPaperReading holds the sound mode to the same documents: one encoding, slices of its ids as windows, one tag for each id. Only the
+// cuts differ from ours, which stand at ends of units.
+func TestPaperReading(t *testing.T) {
+	dir := filepath.Join(filepath.Dir(hybridDir(t)), "f32")
+	data, err := os.ReadFile(filepath.Join("..", "compat", "testdata", "pipeline.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Documents []struct {
+			Name, Text, Prompt, Query string
+			Reading                   struct {
+				IDs     []int32  `json:"context_ids"`
+				Windows [][2]int `json:"window_token_ranges"`
+				Tags    string
+			} `json:"paper_reading"`
+		}
+	}
+	if err := json.Unmarshal(data, &file); err != nil {
+		t.Fatal(err)
+	}
+	critic, tok := openFixture(t, dir)
+	layout, err := prompt.NewChatML(tok, prompt.ChatMLOptions{WindowTokens: 8192})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range file.Documents {
+		if d.Name == "chatml_in_text" { // there the control tokens in the text were parsed
+			continue
+		}
+		var e tokenizer.Encoding
+		if tok.Encode(&e, d.Text); d.Reading.IDs != nil && !slices.Equal(e.IDs, d.Reading.IDs) {
+			t.Errorf("%s: other ids", d.Name)
+			continue
+		}
+		h, err := layout.Header(d.Prompt, d.Query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ws []window.Window
+		for _, r := range d.Reading.Windows {
+			ws = append(ws, window.Window{Header: h, IDs: e.IDs[r[0]:r[1]], Spans: e.Spans[r[0]:r[1]]})
+		}
+		scores, err := critic.Score(t.Context(), ws)
+		if err != nil {
+			t.Fatalf("%s: %v", d.Name, err)
+		}
+		var tags []label.Tag
+		for _, s := range scores {
+			for i := range s.Probs {
+				tags = append(tags, s.Tag(i))
+			}
+		}
+		if got := label.FormatTags(tags); got != d.Reading.Tags {
+			t.Errorf("%s:\n got %s\nwant %s", d.Name, got, d.Reading.Tags)
+		}
+	}
+}
+
+// openFixture is a critic and its tokenizer without an engine around them.
+func openFixture(t *testing.T, dir string) (*hybrid.Critic, *bpe.Tokenizer) {
+	t.Helper()
+	b, err := backend.Open(backend.Go)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Finalize)
+	ckpt, err := checkpoint.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ckpt.Close()
+	c, err := hybrid.Open(ckpt, b, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	data, err := os.ReadFile(filepath.Join(dir, "tokenizer.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, err := bpe.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, tok
 }

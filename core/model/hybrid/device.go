@@ -78,7 +78,7 @@ func (d *device) run(b *batch) (*output, error) {
 	}
 	out := new(output)
 	err := backend.Try(func() error {
-		results, err := d.exec.CallOnDevice(d.number, args...)
+		results, _, err := d.exec.CallWithGraphOnDevice(d.number, args...) // CallOnDevice of v0.28.1 ignores the device
 		if err != nil {
 			return err
 		}
