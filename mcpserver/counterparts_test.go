@@ -94,7 +94,15 @@ func TestBundle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &bundle.Options{Version: "v1.2.3", GOOS: "linux", Binary: testServer(t)}
+	program := filepath.Join(t.TempDir(), "program") // none of it is run here
+	if err := os.WriteFile(program, []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	o := &bundle.Options{Version: "v1.2.3"}
+	for _, machine := range []string{"windows/amd64", "linux/amd64", "linux/arm64", "darwin/amd64", "darwin/arm64"} {
+		goos, goarch, _ := strings.Cut(machine, "/")
+		o.Programs = append(o.Programs, bundle.Program{GOOS: goos, GOARCH: goarch, File: program})
+	}
 	for _, tool := range all {
 		o.Tools = append(o.Tools, bundle.Tool{Name: tool.Name, Description: tool.Title})
 	}
@@ -111,8 +119,10 @@ func TestBundle(t *testing.T) {
 			t.Errorf("mcpb %v: %v: %s", args, err, out)
 		}
 	}
-	if info, err := os.Stat(filepath.Join(dir, "server", "cprs")); err != nil || info.Mode()&0o100 == 0 {
-		t.Errorf("the program is unpacked as %v, %v", info, err)
+	for _, name := range []string{"launch.sh", "cprs-linux-arm64", "cprs-darwin-amd64"} {
+		if info, err := os.Stat(filepath.Join(dir, "server", name)); err != nil || info.Mode()&0o100 == 0 {
+			t.Errorf("%s is unpacked as %v, %v", name, info, err)
+		}
 	}
 }
 

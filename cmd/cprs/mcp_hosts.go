@@ -197,32 +197,27 @@ func newMCPStatusCommand() *cobra.Command {
 }
 
 func newMCPBundleCommand() *cobra.Command {
-	o := bundle.Options{GOOS: runtime.GOOS}
+	var binaries map[string]string
 	var output string
 	cmd := &cobra.Command{
 		Use:   "bundle [-o FILE]",
 		Short: "Pack an MCPB bundle, which Claude Desktop opens",
-		Args:  cobra.NoArgs,
+		Long: `Pack an MCPB bundle, which Claude Desktop opens: with this program, or with the programs for several kinds of machines, of which the right one is
+started.`,
+		Example: `  cprs mcp bundle
+  cprs mcp bundle --binary linux/amd64=out/cprs-linux --binary darwin/arm64=out/cprs-mac --binary windows/amd64=out/cprs.exe`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if o.Binary == "" {
-				if o.Binary, err = os.Executable(); err != nil {
-					return err
-				}
-			}
-			o.Version = mcpserver.Version()
-			all, err := mcpserver.Tools()
+			o, err := bundleOptions(binaries)
 			if err != nil {
 				return err
-			}
-			for _, t := range all {
-				o.Tools = append(o.Tools, bundle.Tool{Name: t.Name, Description: t.Title})
 			}
 			file, err := os.Create(output)
 			if err != nil {
 				return err
 			}
 			sum := sha256.New()
-			if err := errors.Join(bundle.Write(io.MultiWriter(file, sum), &o), file.Close()); err != nil {
+			if err := errors.Join(bundle.Write(io.MultiWriter(file, sum), o), file.Close()); err != nil {
 				return errors.Join(err, os.Remove(output))
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s  %s\n", hex.EncodeToString(sum.Sum(nil)), output)
@@ -231,9 +226,29 @@ func newMCPBundleCommand() *cobra.Command {
 	}
 	fs := cmd.Flags()
 	fs.StringVarP(&output, "output", "o", "cprs.mcpb", "file to write")
-	fs.StringVar(&o.Binary, "binary", "", "program to pack; default: this one")
-	fs.StringVar(&o.GOOS, "platform", o.GOOS, "system that the program is for: darwin, linux or windows")
+	fs.StringToStringVar(&binaries, "binary", nil, "program for a kind of machine, such as linux/amd64=FILE; default: this one")
 	return cmd
+}
+
+// bundleOptions describe a bundle of programs by OS/ARCH; of this program if there are none.
+func bundleOptions(binaries map[string]string) (*bundle.Options, error) {
+	o := &bundle.Options{Version: mcpserver.Version()}
+	if len(binaries) == 0 {
+		this, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		binaries = map[string]string{runtime.GOOS + "/" + runtime.GOARCH: this}
+	}
+	for machine, file := range binaries {
+		goos, goarch, _ := strings.Cut(machine, "/")
+		o.Programs = append(o.Programs, bundle.Program{GOOS: goos, GOARCH: goarch, File: file})
+	}
+	all, err := mcpserver.Tools()
+	for _, t := range all {
+		o.Tools = append(o.Tools, bundle.Tool{Name: t.Name, Description: t.Title})
+	}
+	return o, err
 }
 
 func newMCPRegistryCommand() *cobra.Command {

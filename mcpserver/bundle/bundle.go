@@ -4,11 +4,14 @@ package bundle
 
 import (
 	"archive/zip"
+	"cmp"
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/cprs-go/cprs/core"
@@ -29,18 +32,50 @@ type Tool struct {
 	Description string `json:"description"`
 }
 
+// Program is the program for one kind of machine.
+type Program struct{ GOOS, GOARCH, File string }
+
+// in is the path of a program in a bundle.
+func (p Program) in() string {
+	name := "server/cprs-" + p.GOOS + "-" + p.GOARCH
+	if p.GOOS == "windows" {
+		name += ".exe"
+	}
+	return name
+}
+
 // Options describe a bundle.
 type Options struct {
-	Version string // of the program
-	GOOS    string // that the program is for
-	Binary  string // file of the program
-	Tools   []Tool
+	Version  string    // of the program
+	Programs []Program // one bundle can be for all machines: MCPB lets a host choose by system, launch.sh by processor
+	Tools    []Tool
 }
 
 type object = map[string]any
 
+// launcher starts the right program on systems that have a shell.
+const launcher = "server/launch.sh"
+
+//go:embed launch.sh
+var launchScript string
+
 // manifest is the manifest.json of a bundle: the program, started with the folders that the user picks.
-func manifest(o *Options, program string) object {
+func manifest(o *Options) object {
+	args := []string{"mcp", "${user_config.folders}"}
+	entry, server := launcher, object{"command": "/bin/sh", "args": append([]string{"${__dirname}/" + launcher}, args...), "env": object{}}
+	var platforms []string
+	for _, p := range o.Programs {
+		if p.GOOS == "windows" {
+			windows := object{"command": "${__dirname}/" + p.in(), "args": args}
+			server["platform_overrides"] = object{"win32": windows}
+			if len(platforms) == 0 {
+				entry, server = p.in(), object{"command": windows["command"], "args": args, "env": object{}}
+			}
+		}
+		if name := Platforms[p.GOOS]; !slices.Contains(platforms, name) {
+			platforms = append(platforms, name)
+		}
+	}
 	return object{
 		"manifest_version": "0.3",
 		"name":             "cprs",
@@ -52,16 +87,12 @@ func manifest(o *Options, program string) object {
 		"documentation":    homepage,
 		"license":          "Apache-2.0",
 		"keywords":         []string{"context", "compression", "documents", "logs"},
-		"server": object{
-			"type":        "binary",
-			"entry_point": program,
-			"mcp_config":  object{"command": "${__dirname}/" + program, "args": []string{"mcp", "${user_config.folders}"}, "env": object{}},
-		},
-		"tools": o.Tools,
+		"server":           object{"type": "binary", "entry_point": entry, "mcp_config": server},
+		"tools":            o.Tools,
 		"user_config": object{"folders": object{
 			"type": "directory", "title": "Folders", "description": "Folders below which files may be read", "required": true, "multiple": true, "default": []string{"${HOME}/Documents"},
 		}},
-		"compatibility": object{"platforms": []string{Platforms[o.GOOS]}},
+		"compatibility": object{"platforms": platforms},
 	}
 }
 
@@ -76,16 +107,39 @@ func semver(version string) string {
 	return version
 }
 
-// Write packs a bundle.
+// check refuses programs that no bundle can hold, and brings the others into one order: that of the systems with a shell first.
+func (o *Options) check() error {
+	slices.SortStableFunc(o.Programs, func(a, b Program) int { return cmp.Compare(a.in(), b.in()) })
+	bad := func(hint, message string, args ...any) error {
+		return &core.Error{Code: core.CodeInvalidArgument, Message: fmt.Sprintf(message, args...), Hint: hint}
+	}
+	if len(o.Programs) == 0 {
+		return bad("give one", "there is no program to pack")
+	}
+	windows := 0
+	for i, p := range o.Programs {
+		if Platforms[p.GOOS] == "" || p.GOARCH != "amd64" && p.GOARCH != "arm64" {
+			return bad("give darwin, linux or windows with amd64 or arm64, as in linux/amd64", "there are no bundles for %q on %q", p.GOOS, p.GOARCH)
+		}
+		if i > 0 && p.in() == o.Programs[i-1].in() {
+			return bad("give one of them", "there are two programs for %s/%s", p.GOOS, p.GOARCH)
+		}
+		if p.GOOS == "windows" {
+			windows++
+		}
+	}
+	if windows > 1 {
+		return bad("give windows/amd64 alone: it runs on both", "a bundle cannot choose between processors on Windows")
+	}
+	return nil
+}
+
+// Write packs a bundle. It sorts the programs of o.
 func Write(w io.Writer, o *Options) (err error) {
-	if Platforms[o.GOOS] == "" {
-		return &core.Error{Code: core.CodeInvalidArgument, Message: fmt.Sprintf("there are no bundles for %q", o.GOOS), Hint: "give darwin, linux or windows"}
+	if err := o.check(); err != nil {
+		return err
 	}
-	program := "server/cprs"
-	if o.GOOS == "windows" {
-		program += ".exe"
-	}
-	text, err := json.MarshalIndent(manifest(o, program), "", "  ")
+	text, err := json.MarshalIndent(manifest(o), "", "  ")
 	if err != nil {
 		return err
 	}
@@ -93,15 +147,26 @@ func Write(w io.Writer, o *Options) (err error) {
 	if err := add(z, "manifest.json", 0o644, strings.NewReader(string(text)+"\n")); err != nil {
 		return err
 	}
-	binary, err := os.Open(o.Binary)
-	if err != nil {
-		return fmt.Errorf("packing the program: %w", err)
+	if o.Programs[0].GOOS != "windows" {
+		if err := add(z, launcher, 0o755, strings.NewReader(launchScript)); err != nil {
+			return err
+		}
 	}
-	defer binary.Close()
-	if err := add(z, program, 0o755, binary); err != nil {
-		return err
+	for _, p := range o.Programs {
+		if err := pack(z, p); err != nil {
+			return fmt.Errorf("packing the program for %s/%s: %w", p.GOOS, p.GOARCH, err)
+		}
 	}
 	return z.Close()
+}
+
+func pack(z *zip.Writer, p Program) error {
+	f, err := os.Open(p.File)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return add(z, p.in(), 0o755, f)
 }
 
 // add writes a file without its time, so that equal input gives an equal bundle.
