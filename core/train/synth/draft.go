@@ -145,7 +145,7 @@ func (at places) spans(text string, a ask, level string) []eval.Span {
 	slices.SortFunc(out, func(a, b eval.Span) int { return cmp.Or(a[1]-b[1], b[2]-a[2]) })
 	end := 0
 	return slices.DeleteFunc(out, func(s eval.Span) bool {
-		if s[1] < end {
+		if s[1] < end || s[1] == s[2] { // an empty row
 			return true
 		}
 		end = s[2]
