@@ -14,7 +14,7 @@ func code(s *scene) *draft {
 	lines := func(text string) { d.paragraphs = append(d.paragraphs, []piece{{text: text}}) }
 	lines(strings.ReplaceAll(s.say(lang.first("head")), `\n`, "\n"))
 	noted := s.chance(0.5)
-	for n := len(d.paragraphs[0][0].text); n < s.size || len(d.paragraphs) < 4; {
+	for n := len(d.paragraphs[0][0].text); n < s.size || len(d.paragraphs) < 6; {
 		b := pick(s, s.blocks["function"])
 		s.let("N", "‹entity.code›")
 		f := identifier(s.let("", b.first("called")), lang.first("case"))
@@ -41,7 +41,7 @@ func code(s *scene) *draft {
 	if lang["end"] != nil {
 		lines(lang.first("end"))
 	}
-	d.asks = shuffled(s, d.asks)[:1+s.IntN(min(3, len(d.asks)))]
+	d.asks = shuffled(s, d.asks)[:1+s.IntN(min(3, len(d.asks)/2))]
 	return d
 }
 
