@@ -27,11 +27,16 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	tiny, err := filepath.Abs(filepath.Join("..", "..", "core", "train", "testdata", "tiny")) // a critic of a few thousand weights
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:           filepath.Join("testdata", "script"),
 		UpdateScripts: *rewrite,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("EXAMPLES", examples)
+			env.Setenv("TINY", tiny)
 			env.Setenv("CRITIC", filepath.Join(filepath.Dir(filepath.Dir(examples)), "core", "model", "embedded"))
 			return nil
 		},

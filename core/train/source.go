@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sort"
+	"strings"
 
 	"github.com/cprs-go/cprs/core"
 	"github.com/cprs-go/cprs/core/eval"
+	"github.com/cprs-go/cprs/core/train/synth"
 )
 
 // source is where draws come from: a file of records, or a generator.
@@ -123,7 +125,7 @@ func (r *Recipe) sources(sets []*eval.Set, seed uint64) ([]*source, error) {
 		if set != nil {
 			all = append(all, newSource(s, set))
 		} else if g, err := generator(s.Name, seed); err != nil {
-			return nil, err
+			return nil, &core.Error{Code: core.CodeInvalidArgument, Message: "the recipe is wrong", Hint: "generators are synth:" + strings.Join(synth.Names(), ", synth:"), Err: err}
 		} else if g != nil {
 			all = append(all, &source{SourceRecipe: s, generate: g})
 		}

@@ -27,7 +27,7 @@ type state struct {
 	Print  string  `json:"fingerprint"` // of what must stay the same when it goes on
 	Step   int     `json:"step"`        // steps done; the data of the next one follow from it
 	Tokens int     `json:"tokens"`
-	Best   float64 `json:"best"`  // highest development score
+	Best   float64 `json:"best"`  // highest development score, −1 before the first
 	Worse  int     `json:"worse"` // scores since then
 }
 

@@ -136,7 +136,7 @@ func Run(ctx context.Context, opt Options) (err error) {
 	}
 	defer o.close()
 	t := &trainer{opt: &opt, start: start, samples: samples, optimizer: o}
-	t.state.Print = t.fingerprint()
+	t.state = state{Print: t.fingerprint(), Best: -1}
 	if err := t.resume(); err != nil {
 		return err
 	}
