@@ -10,7 +10,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cprs-go/cprs/core"
+	"github.com/cprs-go/cprs/core/compat"
 	"github.com/cprs-go/cprs/core/engine"
+	"github.com/cprs-go/cprs/core/model/checkpoint"
+	"github.com/cprs-go/cprs/core/model/hybrid"
 	"github.com/cprs-go/cprs/core/tokenizer"
 	"github.com/cprs-go/cprs/tools"
 	"github.com/cprs-go/cprs/tools/httpapi"
@@ -85,7 +88,7 @@ func (f *serveFlags) run(cmd *cobra.Command) (err error) {
 	defer func() { err = errors.Join(err, c.Close()) }()
 	o.Ready = c.Ready
 	if f.compat {
-		o.Official = &official.Options{CountTokens: f.countTokens}
+		o.Official = &official.Options{CountTokens: f.countTokens, Released: f.released(c)}
 	}
 	if f.metrics {
 		m := telemetry.NewMetrics(telemetry.Sources{Gate: o.Gate, Ready: c.Ready, Cache: f.cacheStats, Version: version()})
@@ -110,14 +113,41 @@ func (f *serveFlags) run(cmd *cobra.Command) (err error) {
 	return rest.New(c, &o).Serve(ctx, ln)
 }
 
-// open opens the critic.
+// open opens the critic, with all that the released API may ask of it.
 func (f *serveFlags) open(ctx context.Context) (core.Compressor, error) {
-	e, err := engine.Open(ctx, &f.engine)
+	o := f.engine
+	if f.compat && o.CriticDir != "" {
+		kind, err := checkpoint.ModelType(o.CriticDir) // a fault is told by the engine
+		o.Compat = err == nil && kind == hybrid.ModelType
+	}
+	e, err := engine.Open(ctx, &o)
 	if err != nil {
 		return nil, err
 	}
 	f.engineOpen.Store(e)
-	return e, nil
+	return sound{e}, nil
+}
+
+// sound is an engine whose own way is the default also where it can work as the released code does.
+type sound struct{ *engine.Engine }
+
+// Compress implements core.Compressor.
+func (s sound) Compress(ctx context.Context, req core.Request) (*core.Result, error) {
+	return s.Pipeline.Compress(ctx, req)
+}
+
+// released answers as the released code does, once the critic is open.
+func (f *serveFlags) released(c *tools.Lazy) official.Released {
+	return func(ctx context.Context, req compat.Request) (*compat.Response, error) {
+		if err := c.Wait(ctx); err != nil {
+			return nil, err
+		}
+		p := f.engineOpen.Load().Released()
+		if p == nil {
+			return nil, official.ErrNotReleased
+		}
+		return p.Extract(ctx, req)
+	}
 }
 
 // countTokens counts with the critic's tokenizer, once there is one.

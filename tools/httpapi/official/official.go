@@ -26,6 +26,7 @@ import (
 	"net/http"
 
 	"github.com/cprs-go/cprs/core"
+	"github.com/cprs-go/cprs/core/compat"
 	"github.com/cprs-go/cprs/core/label"
 	"github.com/cprs-go/cprs/core/wire"
 	"github.com/cprs-go/cprs/tools/httpapi"
@@ -37,25 +38,15 @@ const Path = "/qwen_long_compress_server"
 // Options say what the endpoint can do besides.
 type Options struct {
 	CountTokens func(text string) int // for min_keyword_len, in tokens of the critic; nil: nothing is too short. Called after a compression
-	Released    Released              // for compat; nil: the critic is not of that kind
+	Released    Released              // for compat; nil: ErrNotReleased
 }
 
-// Released runs a request exactly as the released code does. Where that code fails the error is a *core.Error that names the defect.
-type Released func(ctx context.Context, req ReleasedRequest) (*ReleasedResult, error)
+// Released runs a request as the released code does: Extract of a compat.Pipeline.
+type Released func(ctx context.Context, req compat.Request) (*compat.Response, error)
 
-// ReleasedRequest is a request in the terms of the released code, with its defaults.
-type ReleasedRequest struct {
-	Prompt, Query, Context string
-	SplitWithSent          bool
-	BatchSize              int
-	label.CompatOptions
-}
-
-// ReleasedResult is what the released code makes of it.
-type ReleasedResult struct {
-	Spans       []label.CompatSpan // cleaned
-	InputTokens int
-}
+// ErrNotReleased is what a Released answers whose critic is not of the released kind.
+var ErrNotReleased error = &core.Error{Code: core.CodeInvalidArgument, Message: "the critic of this server cannot reproduce the released code",
+	Hint: "leave compat out, or start the server with a checkpoint of the released kind: --critic DIR"}
 
 type endpoint struct {
 	c   core.Compressor
@@ -126,12 +117,11 @@ func (e *endpoint) answer(ctx context.Context, req *request) (*reply, error) {
 // released answers as the released code does.
 func (e *endpoint) released(ctx context.Context, req *request) (*reply, error) {
 	if e.opt.Released == nil {
-		return nil, &core.Error{Code: core.CodeInvalidArgument, Message: "the critic of this server cannot reproduce the released code",
-			Hint: "leave compat out, or start the server with a checkpoint of the released kind: --critic DIR"}
+		return nil, ErrNotReleased
 	}
 	res, err := e.opt.Released(ctx, req.asReleased())
 	if err != nil {
-		return nil, err
+		return nil, defect(err)
 	}
 	out := newReply(req)
 	out.Payload.Output.Status = core.Compressed.String()
@@ -143,6 +133,16 @@ func (e *endpoint) released(ctx context.Context, req *request) (*reply, error) {
 		out.add(s, req.returnOffset)
 	}
 	return out, nil
+}
+
+// defect makes a failure of the released code one that the caller can mend.
+func defect(err error) error {
+	for _, known := range []error{compat.ErrEmptyContext, compat.ErrHeaderTooLong, compat.ErrBatchSize, compat.ErrDrift} {
+		if errors.Is(err, known) {
+			return &core.Error{Code: core.CodeInvalidArgument, Message: known.Error(), Hint: "leave compat out"}
+		}
+	}
+	return err
 }
 
 // fail answers with a failure, its code in the header as the released server has them.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/cprs-go/cprs/core"
+	"github.com/cprs-go/cprs/core/compat"
 	"github.com/cprs-go/cprs/core/engine"
 	"github.com/cprs-go/cprs/core/label"
 	"github.com/cprs-go/cprs/core/span"
@@ -180,24 +182,24 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestReleased: with compat the released code's own result is the answer, with its defaults.
+// TestReleased: with compat the released code's own result is the answer, with its defaults and its failures.
 func TestReleased(t *testing.T) {
-	var got ReleasedRequest
-	opts := &Options{Released: func(_ context.Context, req ReleasedRequest) (*ReleasedResult, error) {
+	var got compat.Request
+	opts := &Options{Released: func(_ context.Context, req compat.Request) (*compat.Response, error) {
 		got = req
-		if req.BatchSize > 1 {
-			return nil, &core.Error{Code: core.CodeInvalidArgument, Message: "B1: the released code fails for a batch_size above 1"}
+		if req.Parameters.BatchSize > 1 {
+			return nil, fmt.Errorf("wrapped: %w", compat.ErrBatchSize)
 		}
-		return &ReleasedResult{Spans: []label.CompatSpan{{Text: "x", Start: 0, End: 3}}, InputTokens: 12}, nil
+		return &compat.Response{Spans: []label.CompatSpan{{Text: "x", Start: 0, End: 3}}, InputTokens: 12}, nil
 	}}
 	status, answer := send(t, keep(), opts, posted(t, "text", `{"compat":true,"return_offset":true}`))
-	if want := (ReleasedRequest{"p", "q", "text", true, 1, label.CompatOptions{MinKeywordLen: 4}}); status != 200 || got != want {
+	if want := (compat.Request{System: "p", User: "q", Context: "text", Parameters: compat.DefaultParameters()}); status != 200 || got != want {
 		t.Errorf("%d, got %+v", status, got)
 	}
 	if !strings.Contains(answer, `"output":{"text":[["x",0,3]],"status":"compressed"},"usage":{"input_tokens":12}}`) {
 		t.Error(answer)
 	}
-	if status, answer := send(t, keep(), opts, posted(t, "text", `{"compat":true,"batch_size":2}`)); status != 422 || !strings.Contains(answer, "B1: ") {
+	if status, answer := send(t, keep(), opts, posted(t, "text", `{"compat":true,"batch_size":2}`)); status != 422 || !strings.Contains(answer, compat.ErrBatchSize.Error()) {
 		t.Error(status, answer)
 	}
 }

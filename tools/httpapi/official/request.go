@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/cprs-go/cprs/core"
-	"github.com/cprs-go/cprs/core/label"
+	"github.com/cprs-go/cprs/core/compat"
 )
 
 // request is a request that has been read.
@@ -108,9 +108,10 @@ func (r *request) messages(ms []message) error {
 // parameters reads p, with the defaults of the mode that it names.
 func (r *request) parameters(p *parameters) error {
 	r.compat, r.returnOffset, r.completeSentence = p.Compat, p.ReturnOffset, p.CompleteSentence
-	r.splitWithSent, r.batchSize, r.minKeywordLen = true, 1, 1
+	standard := compat.DefaultParameters()
+	r.splitWithSent, r.batchSize, r.minKeywordLen = standard.SplitWithSent, standard.BatchSize, 1
 	if p.Compat {
-		r.minKeywordLen = 4
+		r.minKeywordLen = standard.MinKeywordLen
 	}
 	if p.SplitWithSent != nil {
 		r.splitWithSent = *p.SplitWithSent
@@ -147,9 +148,9 @@ func (r *request) parameters(p *parameters) error {
 }
 
 // asReleased is the request in the terms of the released code.
-func (r *request) asReleased() ReleasedRequest {
-	return ReleasedRequest{Prompt: r.prompt, Query: r.query, Context: r.context, SplitWithSent: r.splitWithSent, BatchSize: r.batchSize,
-		CompatOptions: label.CompatOptions{MinKeywordLen: r.minKeywordLen, CompleteSentence: r.completeSentence}}
+func (r *request) asReleased() compat.Request {
+	return compat.Request{System: r.prompt, User: r.query, Context: r.context, Parameters: compat.Parameters{
+		SplitWithSent: r.splitWithSent, MinKeywordLen: r.minKeywordLen, CompleteSentence: r.completeSentence, BatchSize: r.batchSize}}
 }
 
 // scalar is value if it is a string or a number.

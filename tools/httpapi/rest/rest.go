@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/cprs-go/cprs/core"
+	"github.com/cprs-go/cprs/core/compat"
 	"github.com/cprs-go/cprs/core/wire"
 	"github.com/cprs-go/cprs/tools"
 	"github.com/cprs-go/cprs/tools/httpapi"
@@ -142,7 +143,7 @@ func (s *Server) handle(path, name string, who *httpapi.Options, h http.HandlerF
 func (s *Server) official() *official.Options {
 	o := *s.opt.Official
 	if released := o.Released; released != nil {
-		o.Released = func(ctx context.Context, req official.ReleasedRequest) (res *official.ReleasedResult, err error) {
+		o.Released = func(ctx context.Context, req compat.Request) (res *compat.Response, err error) {
 			err = s.limited.Do(ctx, func(ctx context.Context) error {
 				res, err = released(ctx, req)
 				return err
