@@ -6,4 +6,4 @@ package embedded
 const hash = "cc88228182dc6b9e7945ba03627ed011c498f30e8a024a813860af7d4e2fe8c7"
 
 // checksum is the CRC-32C of config.json, model.safetensors and tokenizer.json, one after the other.
-const checksum = 0xb23b0f02
+const checksum uint32 = 0xb23b0f02

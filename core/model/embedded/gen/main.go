@@ -74,5 +74,5 @@ package embedded
 const hash = %q
 
 // checksum is the CRC-32C of config.json, model.safetensors and tokenizer.json, one after the other.
-const checksum = 0x%08x
+const checksum uint32 = 0x%08x
 `
