@@ -30,7 +30,7 @@ Exit status: 0 if every line was answered, also with errors; 1 if reading or wri
 			if isTerminal(cmd.InOrStdin()) {
 				return invalid(errors.New("there is nothing to read"), "pipe requests into cprs batch, one JSON object a line")
 			}
-			e, err := engine.Open(cmd.Context(), &o)
+			e, err := openEngine(cmd.Context(), o, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}

@@ -44,9 +44,12 @@ programs, and the second is the one to quote.`,
 			if in.Text == "" {
 				return invalid(errors.New("the file is empty"), "name a file with text")
 			}
+			load, loaded := progressOn(cmd.ErrOrStderr(), "loading", progressbar.OptionShowBytes(true))
 			show, done := progressOn(cmd.ErrOrStderr(), "reading", progressbar.OptionShowBytes(true))
+			o.Loading = load
 			in.Progress = show
 			report, err := bench.Run(cmd.Context(), in, o)
+			loaded()
 			done()
 			if err != nil {
 				return err

@@ -86,6 +86,14 @@ func engineFlags(cmd *cobra.Command, o *engine.Options) {
 	fs.BoolVar(&o.Hybrid.Categorise, "categorise", false, "sort kept text under the words of the instruction, as in: tag the needles with 'needle'")
 }
 
+// openEngine opens a critic, with its progress on a terminal: a large one takes its time.
+func openEngine(ctx context.Context, o engine.Options, stderr io.Writer) (*engine.Engine, error) {
+	show, done := progressOn(stderr, "loading", progressbar.OptionShowBytes(true))
+	defer done()
+	o.Loading = show
+	return engine.Open(ctx, &o)
+}
+
 func completeNames(cmd *cobra.Command) {
 	for flag, names := range completions {
 		if cmd.Flags().Lookup(flag) != nil {
@@ -116,7 +124,7 @@ func (f *compressFlags) run(cmd *cobra.Command, args []string) (err error) {
 	if err := f.checkOutput(); err != nil {
 		return err
 	}
-	e, err := engine.Open(ctx, &f.engine)
+	e, err := openEngine(ctx, f.engine, stderr)
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,9 @@ type Options struct {
 	// CriticAlone leaves out what core/fusion adds to the critic's scores, to measure it.
 	CriticAlone bool
 	Hybrid      Hybrid // for critics of the paper's kind
-	Compat      bool   // have a hybrid critic work as the released code does, defects included: for parity, not for use
+	// Loading, if set, is told how many bytes of a hybrid critic's weights have been moved to the devices.
+	Loading func(done, total int64)
+	Compat  bool // have a hybrid critic work as the released code does, defects included: for parity, not for use
 }
 
 // Hybrid are the options of hybrid critics.

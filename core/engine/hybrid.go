@@ -41,7 +41,7 @@ func (e *Engine) openHybrid(o Options, ckpt *checkpoint.Checkpoint, tokenizerJSO
 	hash := make(chan string, 1)
 	go func() { hash <- ckpt.Hash() }()
 	c, err := hybrid.Open(ckpt, b, &hybrid.Options{
-		Precision: hybrid.Precision(h.Precision), WindowTokens: window, BatchTokens: batch, Devices: h.Devices, Categories: categorise,
+		Precision: hybrid.Precision(h.Precision), WindowTokens: window, BatchTokens: batch, Devices: h.Devices, Categories: categorise, Progress: o.Loading,
 	})
 	sum := <-hash
 	if err != nil {

@@ -56,6 +56,9 @@ type Options struct {
 	// since there they share the processor.
 	Devices    int
 	Categories bool // read the word head, where headers carry categories
+
+	// Progress, if set, is told how many bytes of weights have been moved. Calls come one at a time.
+	Progress func(done, total int64)
 }
 
 // Critic is a hybrid critic on a backend. It is safe for concurrent use.
@@ -86,7 +89,7 @@ func Open(ckpt *checkpoint.Checkpoint, b compute.Backend, opts *Options) (*Criti
 	if _, ok := ckpt.Tensor(wordHead); o.Categories && !ok && !cfg.Tied {
 		return nil, fmt.Errorf("opening the critic %s: categories need the tensor %q, which it does not have", ckpt.Name(), wordHead)
 	}
-	params, err := load(ckpt, &cfg, b, o.Devices, o.Categories)
+	params, err := load(ckpt, &cfg, b, &o)
 	if err != nil {
 		return nil, err
 	}

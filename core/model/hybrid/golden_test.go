@@ -226,7 +226,7 @@ func forward(t *testing.T, ckpt *checkpoint.Checkpoint, b compute.Backend, g gol
 	if err != nil {
 		t.Fatal(err)
 	}
-	params, err := load(ckpt, &cfg, b, 1, false)
+	params, err := load(ckpt, &cfg, b, &Options{Devices: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -168,3 +168,35 @@ func TestActivationBytes(t *testing.T) {
 		t.Errorf("%d bytes for one window, %d for two", one, two)
 	}
 }
+
+// Loading tells how far it is, and leaves the word head alone where nobody asks for it.
+func TestLoadingProgress(t *testing.T) {
+	b, err := backend.Open(backend.Go)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer b.Finalize()
+	ckpt := fixture(t, "cprs_tiny/bf16")
+	head, _ := ckpt.Tensor(wordHead)
+	var totals []int64
+	for _, categories := range []bool{false, true} {
+		var last, total int64
+		c, err := Open(ckpt, b, &Options{Categories: categories, Progress: func(done, all int64) {
+			if done <= last {
+				t.Errorf("%d bytes after %d", done, last)
+			}
+			last, total = done, all
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		if last != total {
+			t.Errorf("ended at %d of %d", last, total)
+		}
+		totals = append(totals, total)
+	}
+	if totals[1]-totals[0] != int64(len(head.Data)) {
+		t.Errorf("%v bytes without and with the word head of %d", totals, len(head.Data))
+	}
+}
