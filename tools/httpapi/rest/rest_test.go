@@ -494,7 +494,7 @@ func BenchmarkHTTP(b *testing.B) {
 			for range clients {
 				wait.Go(func() {
 					for i := int(next.Add(1)) - 1; i < b.N; i = int(next.Add(1)) - 1 {
-						body := fmt.Sprintf(`{"instruction":"termination","max_tokens":100,"documents":[{"text":%q}]}`, fmt.Sprint(seen.Add(1), " ", text))
+						body := fmt.Sprintf(`{"instruction":"termination","max_tokens":30,"documents":[{"text":%q}]}`, fmt.Sprint(seen.Add(1), " ", text))
 						began := time.Now()
 						if res, answer, err := post(context.Background(), url, body); err != nil || res.StatusCode != http.StatusOK {
 							b.Errorf("%s %v", answer, err)
