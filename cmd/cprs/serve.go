@@ -77,7 +77,7 @@ func (f *serveFlags) run(cmd *cobra.Command) (err error) {
 	if o.HTTP, err = f.http(); err != nil {
 		return err
 	}
-	o.HTTP.MaxBodyBytes = f.maxBody
+	o.HTTP.MaxBodyBytes, o.HTTP.MaxBodies = f.maxBody, 2*max(f.concurrency+f.queue, 1) // those on their way beside those that run or wait
 	ln, err := httpapi.Listen(f.addr, &o.HTTP)
 	if err != nil {
 		return err

@@ -43,6 +43,7 @@ type Options struct {
 	AllowedHosts   []string     // names by which the server is reached, without port, beside localhost and its own address
 	AllowedOrigins []string     // of web pages that may call, such as https://app.example.com, beside the server's own
 	MaxBodyBytes   int64        // 0: DefaultMaxBodyBytes
+	MaxBodies      int          // that are held at a time, before the next client is told to come later; 0: no bound
 	Logger         *slog.Logger // nil: slog.Default()
 }
 
@@ -50,6 +51,7 @@ type Options struct {
 type gate struct {
 	opt    Options
 	tokens [][sha256.Size]byte
+	bodies chan struct{} // one for each that is held; nil: no bound
 	next   http.Handler
 }
 
@@ -65,6 +67,9 @@ func Harden(next http.Handler, opts *Options) http.Handler {
 	}
 	if g.opt.Logger == nil {
 		g.opt.Logger = slog.Default()
+	}
+	if g.opt.MaxBodies > 0 {
+		g.bodies = make(chan struct{}, g.opt.MaxBodies)
 	}
 	for _, t := range g.opt.Tokens {
 		g.tokens = append(g.tokens, sha256.Sum256([]byte(t)))
@@ -98,6 +103,15 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="cprs"`)
 		Refuse(w, http.StatusUnauthorized, CodeUnauthorized, "there is no valid token", "send the header Authorization: Bearer TOKEN")
 		return
+	}
+	if g.bodies != nil && r.ContentLength != 0 {
+		select {
+		case g.bodies <- struct{}{}:
+			defer func() { <-g.bodies }()
+		default:
+			Refuse(w, http.StatusTooManyRequests, CodeBusy, "as many requests are held as may", "send the request again in a second")
+			return
+		}
 	}
 	if err := readBody(w, r); err != nil {
 		var tooLarge *http.MaxBytesError

@@ -128,6 +128,42 @@ func TestUnknownLength(t *testing.T) {
 	}
 }
 
+// TestMaxBodies holds one body at a time: the next request with a body is told to come later, one without is served.
+func TestMaxBodies(t *testing.T) {
+	begun, release := make(chan bool), make(chan bool)
+	srv := httptest.NewServer(Harden(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			begun <- true
+			<-release
+		}
+	}), &Options{MaxBodies: 1}))
+	defer srv.Close()
+	post := func() int {
+		res, err := http.Post(srv.URL, "text/plain", strings.NewReader("body"))
+		if err != nil {
+			t.Error(err)
+			return 0
+		}
+		res.Body.Close()
+		return res.StatusCode
+	}
+	for range 2 { // the second time to see that the place is free again
+		first := make(chan int)
+		go func() { first <- post() }()
+		<-begun
+		if status := post(); status != http.StatusTooManyRequests {
+			t.Errorf("status %d", status)
+		}
+		if res, err := http.Get(srv.URL); err != nil || res.StatusCode != 200 {
+			t.Error(res, err)
+		}
+		release <- true
+		if status := <-first; status != 200 {
+			t.Errorf("status %d", status)
+		}
+	}
+}
+
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
