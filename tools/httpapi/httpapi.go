@@ -6,6 +6,10 @@
 // A local server is a target for web pages, which make a browser send it requests (DNS rebinding, cross-site requests): so
 // Host and Origin are checked on every address, and an address that other machines can reach needs a token. What is refused is answered
 // with a wire.Failure. Neither bodies nor tokens are logged.
+//
+// Endpoints share what stands behind the checks too: Gate and Limited bound the calls of a core.Compressor, Failure and Respond say what went
+// wrong, and an Observer counts or traces. Package mcpserver is one endpoint; rest and official below this folder are those of cprs serve,
+// telemetry has its observers.
 package httpapi
 
 import (
@@ -47,8 +51,8 @@ type Options struct {
 	Logger         *slog.Logger // nil: slog.Default()
 }
 
-// gate is the chain of checks.
-type gate struct {
+// checks are those that a request passes before next sees it.
+type checks struct {
 	opt    Options
 	tokens [][sha256.Size]byte
 	bodies chan struct{} // one for each that is held; nil: no bound
@@ -58,39 +62,39 @@ type gate struct {
 // Harden is next behind the checks. The context of a request that passes carries the principal of its token, see
 // tools.WithPrincipal; its body is in memory.
 func Harden(next http.Handler, opts *Options) http.Handler {
-	g := &gate{next: next}
+	c := &checks{next: next}
 	if opts != nil {
-		g.opt = *opts
+		c.opt = *opts
 	}
-	if g.opt.MaxBodyBytes <= 0 {
-		g.opt.MaxBodyBytes = DefaultMaxBodyBytes
+	if c.opt.MaxBodyBytes <= 0 {
+		c.opt.MaxBodyBytes = DefaultMaxBodyBytes
 	}
-	if g.opt.Logger == nil {
-		g.opt.Logger = slog.Default()
+	if c.opt.Logger == nil {
+		c.opt.Logger = slog.Default()
 	}
-	if g.opt.MaxBodies > 0 {
-		g.bodies = make(chan struct{}, g.opt.MaxBodies)
+	if c.opt.MaxBodies > 0 {
+		c.bodies = make(chan struct{}, c.opt.MaxBodies)
 	}
-	for _, t := range g.opt.Tokens {
-		g.tokens = append(g.tokens, sha256.Sum256([]byte(t)))
+	for _, t := range c.opt.Tokens {
+		c.tokens = append(c.tokens, sha256.Sum256([]byte(t)))
 	}
-	return g
+	return c
 }
 
 // ServeHTTP runs the checks in order.
-func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	defer g.recover(w, r)
-	if r.ContentLength > g.opt.MaxBodyBytes {
-		g.tooLarge(w)
+func (c *checks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer c.recover(w, r)
+	if r.ContentLength > c.opt.MaxBodyBytes {
+		c.tooLarge(w)
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, g.opt.MaxBodyBytes)
-	if !g.hostAllowed(r) {
+	r.Body = http.MaxBytesReader(w, r.Body, c.opt.MaxBodyBytes)
+	if !c.hostAllowed(r) {
 		Refuse(w, http.StatusForbidden, CodeForbidden, fmt.Sprintf("the host %q is not served", r.Host), "name it when the server is started: --allow-host")
 		return
 	}
 	if origin := r.Header.Get("Origin"); origin != "" {
-		if !g.originAllowed(r, origin) {
+		if !c.originAllowed(r, origin) {
 			Refuse(w, http.StatusForbidden, CodeForbidden, fmt.Sprintf("pages of %q may not call", origin), "name the origin when the server is started: --allow-origin")
 			return
 		}
@@ -98,16 +102,16 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	principal, ok := g.principal(r)
+	principal, ok := c.principal(r)
 	if !ok {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="cprs"`)
 		Refuse(w, http.StatusUnauthorized, CodeUnauthorized, "there is no valid token", "send the header Authorization: Bearer TOKEN")
 		return
 	}
-	if g.bodies != nil && r.ContentLength != 0 {
+	if c.bodies != nil && r.ContentLength != 0 {
 		select {
-		case g.bodies <- struct{}{}:
-			defer func() { <-g.bodies }()
+		case c.bodies <- struct{}{}:
+			defer func() { <-c.bodies }()
 		default:
 			Refuse(w, http.StatusTooManyRequests, CodeBusy, "as many requests are held as may", "send the request again in a second")
 			return
@@ -116,17 +120,17 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := readBody(w, r); err != nil {
 		var tooLarge *http.MaxBytesError
 		if errors.As(err, &tooLarge) {
-			g.tooLarge(w)
+			c.tooLarge(w)
 			return
 		}
 		Refuse(w, http.StatusBadRequest, core.CodeUnreadable, "the body cannot be read", "send it again")
 		return
 	}
-	g.next.ServeHTTP(w, r.WithContext(tools.WithPrincipal(r.Context(), principal)))
+	c.next.ServeHTTP(w, r.WithContext(tools.WithPrincipal(r.Context(), principal)))
 }
 
 // recover makes a panic an answer, unless it is the one that net/http uses to break a connection off.
-func (g *gate) recover(w http.ResponseWriter, r *http.Request) {
+func (c *checks) recover(w http.ResponseWriter, r *http.Request) {
 	fault := recover()
 	if fault == nil {
 		return
@@ -134,18 +138,18 @@ func (g *gate) recover(w http.ResponseWriter, r *http.Request) {
 	if fault == http.ErrAbortHandler {
 		panic(fault)
 	}
-	g.opt.Logger.Error("panic in an HTTP handler", "path", r.URL.Path, "panic", fmt.Sprintf("%T", fault), "stack", string(debug.Stack()))
+	c.opt.Logger.Error("panic in an HTTP handler", "path", r.URL.Path, "panic", fmt.Sprintf("%T", fault), "stack", string(debug.Stack()))
 	Refuse(w, http.StatusInternalServerError, wire.CodeInternal, "the server failed", "")
 }
 
-func (g *gate) tooLarge(w http.ResponseWriter) {
+func (c *checks) tooLarge(w http.ResponseWriter) {
 	w.Header().Set("Connection", "close")
-	Refuse(w, http.StatusRequestEntityTooLarge, core.CodeTooLarge, fmt.Sprintf("the body has more than %d bytes", g.opt.MaxBodyBytes), "send less text at a time; over MCP, name files by path")
+	Refuse(w, http.StatusRequestEntityTooLarge, core.CodeTooLarge, fmt.Sprintf("the body has more than %d bytes", c.opt.MaxBodyBytes), "send less text at a time; over MCP, name files by path")
 }
 
 // hostAllowed reports whether the Host header names this server: localhost, the address that the connection came in on, or what the
 // options allow. A page that rebinds its own name to this address fails here.
-func (g *gate) hostAllowed(r *http.Request) bool {
+func (c *checks) hostAllowed(r *http.Request) bool {
 	host := hostname(r.Host)
 	if isLoopback(host) {
 		return true
@@ -155,15 +159,15 @@ func (g *gate) hostAllowed(r *http.Request) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(g.opt.AllowedHosts, func(h string) bool { return strings.EqualFold(h, host) })
+	return slices.ContainsFunc(c.opt.AllowedHosts, func(h string) bool { return strings.EqualFold(h, host) })
 }
 
 // originAllowed reports whether the page that made a browser send r may: one of this server's own, or one of the options'.
-func (g *gate) originAllowed(r *http.Request, origin string) bool {
+func (c *checks) originAllowed(r *http.Request, origin string) bool {
 	if u, err := url.Parse(origin); err == nil && (u.Scheme == "http" || u.Scheme == "https") && strings.EqualFold(u.Host, r.Host) {
 		return true
 	}
-	return slices.ContainsFunc(g.opt.AllowedOrigins, func(o string) bool { return strings.EqualFold(strings.TrimSuffix(o, "/"), origin) })
+	return slices.ContainsFunc(c.opt.AllowedOrigins, func(o string) bool { return strings.EqualFold(strings.TrimSuffix(o, "/"), origin) })
 }
 
 // share tells a browser that the page of an allowed origin may read the answer, and answers a preflight.
@@ -183,8 +187,8 @@ func share(w http.ResponseWriter, r *http.Request, origin string) (done bool) {
 }
 
 // principal is who sent r: a name for its token, "" where none is needed. All tokens are compared, each in constant time.
-func (g *gate) principal(r *http.Request) (name string, ok bool) {
-	if len(g.tokens) == 0 {
+func (c *checks) principal(r *http.Request) (name string, ok bool) {
+	if len(c.tokens) == 0 {
 		return "", true
 	}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
@@ -192,8 +196,8 @@ func (g *gate) principal(r *http.Request) (name string, ok bool) {
 		return "", false
 	}
 	sum := sha256.Sum256([]byte(strings.TrimSpace(token)))
-	for i := range g.tokens {
-		if subtle.ConstantTimeCompare(sum[:], g.tokens[i][:]) == 1 {
+	for i := range c.tokens {
+		if subtle.ConstantTimeCompare(sum[:], c.tokens[i][:]) == 1 {
 			name, ok = hex.EncodeToString(sum[:]), true
 		}
 	}
