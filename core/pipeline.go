@@ -35,13 +35,50 @@ func NewPipeline(opt PipelineOptions) *Pipeline { return &Pipeline{opt} }
 // Compress implements Compressor.
 func (p *Pipeline) Compress(ctx context.Context, req Request) (*Result, error) {
 	began := time.Now()
-	if err := Check(&req); err != nil {
+	r, err := p.begin(&req)
+	if err != nil {
+		return nil, err
+	}
+	if r.fits() && !req.Explain {
+		r.passThrough(req.Budget.MaxTokens > 0)
+	} else if err := r.compress(ctx); err != nil {
+		return nil, err
+	}
+	r.res.Stats.Elapsed = time.Since(began)
+	return r.res, nil
+}
+
+// Features gives the units of a request, in order, and what their scores are made of, so that weights can be fitted. It needs
+// PipelineOptions.Fusion.
+func (p *Pipeline) Features(ctx context.Context, req Request) ([]Span, []fusion.Features, error) {
+	r, err := p.begin(&req)
+	if err != nil {
+		return nil, nil, err
+	}
+	if r.fusion == nil {
+		return nil, nil, &Error{Code: CodeInvalidArgument, Message: "the scores of this critic are not joined with anything", Hint: "use a late-join critic"}
+	}
+	if err := r.score(ctx); err != nil {
+		return nil, nil, err
+	}
+	var units []Span
+	for _, u := range r.units {
+		if !u.Unread {
+			units = append(units, u.Span)
+		}
+	}
+	return units, r.fusion.Features(), nil
+}
+
+// begin checks a request and lays out its header.
+func (p *Pipeline) begin(req *Request) (*run, error) {
+	if err := Check(req); err != nil {
 		return nil, err
 	}
 	if len(req.Documents) == 0 {
 		return nil, &Error{Code: CodeInvalidArgument, Message: "there is no document", Hint: "name a file, or send at least one document"}
 	}
-	pins, err := compilePins(&req)
+	pins, err := compilePins(req)
 	if err != nil {
 		return nil, err
 	}
@@ -54,17 +91,11 @@ func (p *Pipeline) Compress(ctx context.Context, req Request) (*Result, error) {
 		res.Warnings = append(res.Warnings, fmt.Sprintf("instruction and query are too long: %d of their tokens were not read (the critic reads %d)",
 			header.Dropped, len(header.IDs)))
 	}
-	r := &run{p: p, req: &req, pins: pins, header: header, res: res}
+	r := &run{p: p, req: req, pins: pins, header: header, res: res}
 	if p.opt.Fusion != nil {
 		r.fusion = fusion.New(p.opt.Fusion, header.Question())
 	}
-	if r.fits() && !req.Explain {
-		r.passThrough(req.Budget.MaxTokens > 0)
-	} else if err := r.compress(ctx); err != nil {
-		return nil, err
-	}
-	res.Stats.Elapsed = time.Since(began)
-	return res, nil
+	return r, nil
 }
 
 // run is one compression.
@@ -77,6 +108,7 @@ type run struct {
 
 	units  []selector.Unit // of all documents, in order
 	fusion *fusion.Scorer  // of units; nil: the critic alone scores
+	keep   []float32       // scratch
 }
 
 // fits reports whether the whole input is within the budget, so that no critic is needed.
@@ -101,6 +133,7 @@ func (r *run) compress(ctx context.Context) error {
 	if err := r.score(ctx); err != nil {
 		return err
 	}
+	r.fuse()
 	r.res.Stats.Scoring = time.Since(scoring)
 	selecting := time.Now()
 	defer func() { r.res.Stats.Selecting = time.Since(selecting) }()

@@ -74,7 +74,6 @@ func (r *run) score(ctx context.Context) error {
 	case r.res.Stats.Windows == 0 && len(r.res.Unread) > 0:
 		return &Error{CodeDeadline, "the deadline passed before anything was read", "allow more time, or send less text", ctx.Err()}
 	}
-	r.fuse()
 	return nil
 }
 
@@ -175,7 +174,11 @@ func (r *run) add(b *batch, i int) {
 			Tokens: u.Last - u.First,
 		})
 		if r.fusion != nil {
-			r.fusion.Add(w.Doc, w.Unit, w.IDs[u.First:u.Last], r.units[len(r.units)-1].Score)
+			r.keep = r.keep[:0]
+			for j := u.First; j < u.Last; j++ {
+				r.keep = append(r.keep, b.scores[i].Keep(j))
+			}
+			r.fusion.Add(w.Doc, w.Unit, w.IDs[u.First:u.Last], r.keep, b.scores[i].Relevance)
 		}
 	}
 }

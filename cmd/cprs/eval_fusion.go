@@ -15,21 +15,20 @@ import (
 	"github.com/cprs-go/cprs/core/engine"
 	"github.com/cprs-go/cprs/core/eval"
 	"github.com/cprs-go/cprs/core/fusion"
-	"github.com/cprs-go/cprs/core/model/latejoin"
 )
 
 func newFusionCommand() *cobra.Command {
-	o := engine.Options{CriticAlone: true}
+	var o engine.Options
 	opt := eval.FitOptions{Shares: []float64{0.05, 0.1, 0.2}}
 	var write bool
 	cmd := &cobra.Command{
 		Use:   "fusion --critic DIR FILE|DIR...",
-		Short: "Fit how the words of a question weigh beside a critic, and what its threshold means",
+		Short: "Fit how words and relevance weigh beside a critic's labels, and what its threshold means",
 		Args:  cobra.MinimumNArgs(1),
-		Long: `Fit how the words of a question weigh beside what a critic says, and shift its scores so that 0.5 gives the recall asked for.
+		Long: `Fit how the words of a question and the relevance of a window weigh beside a critic's labels of tokens, and shift the scores so that 0.5
+gives the recall asked for.
 
-The lexical weight is the one with the best mean recall at 5, 10 and 20 % kept, over the means of the sets; then the bias follows. Weights
-are fitted for sentences and for lines, where there are questions for them; paragraphs take those of sentences; phrases are left to the
+The weights are those with the best mean recall at 5, 10 and 20 % kept, over the means of the sets; then the bias follows. They are fitted for sentences and for lines, where there are questions for them; paragraphs take those of sentences; phrases are left to the
 critic.`,
 		Example: `  cprs eval fusion --critic run/best --write data/dev`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -45,16 +44,12 @@ critic.`,
 			if err != nil {
 				return err
 			}
-			cfg, err := latejoin.ParseConfig(text)
-			if err != nil {
-				return invalid(fmt.Errorf("%s: %w", path, err), "only late-join critics are joined with words")
-			}
 			e, err := engine.Open(cmd.Context(), &o)
 			if err != nil {
 				return err
 			}
 			defer e.Close()
-			opt.Critic, opt.Tokenizer, opt.Stop = e, e.Tokenizer(), cfg.MatchStop
+			opt.Judge, opt.Tokenizer = e, e.Tokenizer()
 			weights, err := fitGrains(cmd, sets, opt)
 			if err != nil {
 				return err
@@ -103,8 +98,8 @@ func fitGrains(cmd *cobra.Command, sets []*eval.Set, opt eval.FitOptions) (map[s
 }
 
 func showFit(w io.Writer, grain core.Unit, f *eval.Fit) {
-	fmt.Fprintf(w, "%s: %d questions; recall at 5, 10, 20 %%: alone %.3f, with a lexical weight of %g %.3f; at 0.5 (bias %.2f): recall %.3f with %.3f kept, %.3f where there is no answer\n",
-		grain, f.Questions, f.Alone, f.Weights.Lexical, f.Fused, f.Weights.Bias, f.Recall, f.Kept, f.FalseKeep)
+	fmt.Fprintf(w, "%s: %d questions; recall at 5, 10, 20 %%: labels alone %.3f, with relevance (%.1f) and words (%.0f) %.3f; at 0.5 (bias %.2f): recall %.3f with %.3f kept, %.3f where there is no answer\n",
+		grain, f.Questions, f.Alone, f.Weights.Relevance, f.Weights.Lexical, f.Fused, f.Weights.Bias, f.Recall, f.Kept, f.FalseKeep)
 }
 
 // writeFusion puts weights into the configuration at path, whose text is given.

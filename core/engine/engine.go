@@ -40,10 +40,7 @@ type Options struct {
 	Backend    string // "go", "xla:cpu" or "xla:cuda"; empty: "go"
 	Workers    int    // most goroutines that compute at a time; 0: one per processor
 	CacheBytes int64  // for the states of texts that may be asked about again; 0: 256 MiB, negative: none
-
-	// CriticAlone leaves out what core/fusion adds to the critic's scores, to measure it.
-	CriticAlone bool
-	Hybrid      Hybrid // for critics of the paper's kind
+	Hybrid     Hybrid // for critics of the paper's kind
 	// Loading, if set, is told how many bytes of a hybrid critic's weights have been moved to the devices.
 	Loading func(done, total int64)
 	Compat  bool // have a hybrid critic work as the released code does, defects included: for parity, not for use
@@ -183,11 +180,7 @@ func (e *Engine) openLateJoin(o Options, ckpt *checkpoint.Checkpoint, m *latejoi
 		e.closeFirst(g.Close)
 		c = g
 	}
-	p := core.PipelineOptions{Critic: c, Layout: layout, Tokenizer: tok, ID: m.ID(), Hash: m.Hash()}
-	if !o.CriticAlone {
-		p.Fusion = m.Fusion()
-	}
-	e.join(p)
+	e.join(core.PipelineOptions{Critic: c, Layout: layout, Tokenizer: tok, ID: m.ID(), Hash: m.Hash(), Fusion: m.Fusion()})
 	return nil
 }
 

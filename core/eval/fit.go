@@ -13,12 +13,16 @@ import (
 	"github.com/cprs-go/cprs/core/tokenizer"
 )
 
-// FitOptions say how Fit chooses weights.
+// Judge tells what the scores of a request's units are made of; *core.Pipeline is one.
+type Judge interface {
+	Features(context.Context, core.Request) ([]core.Span, []fusion.Features, error)
+}
+
+// FitOptions say how FitFusion chooses weights.
 type FitOptions struct {
-	Critic    core.Compressor     // the critic alone, without fusion
+	Judge     Judge
 	Tokenizer tokenizer.Tokenizer // of the critic
-	Stop      []int32             // ids that are no evidence, as in fusion.Options
-	Shares    []float64           // of the tokens that may be kept: their mean recall decides on the lexical weight
+	Shares    []float64           // of the tokens that may be kept: their mean recall decides on the weights
 	Recall    float64             // that the threshold one half shall give where there is an answer, in (0,1)
 	PerSet    int                 // questions with an answer from each set, and as many without; 0: all
 	Seed      uint64              // of the draw
@@ -27,11 +31,11 @@ type FitOptions struct {
 	Progress func(done, total int)
 }
 
-// Fit is what a fit chose, and what it gives on the questions it was chosen by.
+// Fit is what FitFusion chose, and what it gives on the questions it was chosen by.
 type Fit struct {
 	Weights   fusion.Weights
 	Questions int       // with an answer
-	Alone     []float64 // recall at each share with the critic's scores alone, mean over sets
+	Alone     []float64 // recall at each share by the tokens' keep probabilities alone, mean over sets
 	Fused     []float64 // recall at each share with Weights
 	Recall    float64   // at the threshold one half
 	Kept      float64   // share of the tokens that the threshold keeps where there is an answer
@@ -41,28 +45,29 @@ type Fit struct {
 // ErrNoQuestion is wrapped by FitFusion if no set has a question for the grain.
 var ErrNoQuestion = errors.New("no question with an answer is kept")
 
-// lexicalWeights are tried against the critic's weight of 1; thresholds, on the scale of logits, for the bias.
+// The weights that are tried against the critic's of 1, and thresholds, on the scale of logits, for the bias.
 var (
-	lexicalWeights = []float64{0, 1, 2, 3, 4, 5, 6, 7, 8}
-	thresholds     = steps(-4, 4, 0.05)
+	relevanceWeights = steps(0, 1, 0.2)
+	lexicalWeights   = steps(0, 8, 1)
+	thresholds       = steps(-6, 6, 0.05)
 )
 
 func steps(from, to, by float64) []float64 {
 	var out []float64
-	for i := 0; from+float64(i)*by <= to; i++ {
+	for i := 0; from+float64(i)*by < to+by/2; i++ {
 		out = append(out, from+float64(i)*by)
 	}
 	return out
 }
 
-// FitFusion chooses the weights of core/fusion for one grain, UnitSentence or UnitLine: the lexical weight by recall at the shares, then the
-// bias, so that a score of one half means the recall asked for. Questions that are kept at another grain are passed over.
+// FitFusion chooses the weights of core/fusion for one grain, UnitSentence or UnitLine: those of relevance and words by recall at the
+// shares, then the bias, so that a score of one half means the recall asked for. Questions that are kept at another grain are passed over.
 func FitFusion(ctx context.Context, sets []*Set, grain core.Unit, opt FitOptions) (*Fit, error) {
 	questions, err := judge(ctx, sets, grain, opt)
 	if err != nil {
 		return nil, err
 	}
-	f := &Fit{Weights: fusion.Weights{Critic: 1}}
+	f := &Fit{}
 	for _, q := range questions {
 		if q.evidence > 0 {
 			f.Questions++
@@ -72,32 +77,36 @@ func FitFusion(ctx context.Context, sets []*Set, grain core.Unit, opt FitOptions
 		return nil, fmt.Errorf("%w by the %v", ErrNoQuestion, grain)
 	}
 	best := math.Inf(-1)
-	for _, w := range lexicalWeights {
-		recall := meansBySet(questions, true, func(q *judged) []float64 { return q.recallAt(w, opt.Shares) })
-		if w == 0 {
-			f.Alone = recall
-		}
-		if m := sum(recall); m > best+1e-4 {
-			best, f.Weights.Lexical, f.Fused = m, w, recall
+	for _, relevance := range relevanceWeights {
+		for _, lexical := range lexicalWeights {
+			w := fusion.Weights{Critic: 1, Relevance: relevance, Lexical: lexical}
+			recall := meansBySet(questions, true, func(q *judged) []float64 { return q.recallAt(w, opt.Shares) })
+			if f.Alone == nil {
+				f.Alone = recall
+			}
+			if s := sum(recall); s > best+1e-4 {
+				best, f.Weights, f.Fused = s, w, recall
+			}
 		}
 	}
+	w := f.Weights
 	for _, t := range slices.Backward(thresholds) { // the highest that recalls enough
-		at := meansBySet(questions, true, func(q *judged) []float64 { return q.above(f.Weights.Lexical, t) })
+		at := meansBySet(questions, true, func(q *judged) []float64 { return q.above(w, t) })
 		f.Recall, f.Kept, f.Weights.Bias = at[0], at[1], -t
 		if f.Recall >= opt.Recall {
 			break
 		}
 	}
-	if none := meansBySet(questions, false, func(q *judged) []float64 { return q.above(f.Weights.Lexical, -f.Weights.Bias) }); none != nil {
+	if none := meansBySet(questions, false, func(q *judged) []float64 { return q.above(w, -f.Weights.Bias) }); none != nil {
 		f.FalseKeep = none[1]
 	}
 	return f, nil
 }
 
-// judged is a question with what critic and words say of each unit.
+// judged is a question with what is known of each unit.
 type judged struct {
 	set             string
-	critic, lexical []float64 // logits of the critic; lexical scores
+	features        []fusion.Features
 	gold, tokens    []float64 // bytes of evidence; tokens
 	evidence, total float64   // their sums
 }
@@ -120,7 +129,7 @@ func judge(ctx context.Context, sets []*Set, grain core.Unit, opt FitOptions) ([
 			if err != nil {
 				return nil, fmt.Errorf("record %s: %q: %w", t.record.ID, q.Text, err)
 			}
-			if len(j.critic) > 0 {
+			if len(j.features) > 0 {
 				out = append(out, j)
 			}
 			if done++; opt.Progress != nil {
@@ -136,46 +145,32 @@ func judgeOne(ctx context.Context, t task, q *Query, grain core.Unit, opt FitOpt
 	for _, d := range t.record.Docs {
 		req.Documents = append(req.Documents, core.Document{Title: d.Title, Text: d.Text})
 	}
-	res, err := opt.Critic.Compress(ctx, req)
+	units, features, err := opt.Judge.Features(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	if len(res.Units) == 0 {
-		return nil, errors.New("the critic does not explain its choice: it gave no units")
-	}
-	ids := func(text string) []int32 {
-		var e tokenizer.Encoding
-		opt.Tokenizer.Encode(&e, text)
-		return e.IDs
-	}
-	words := fusion.New(&fusion.Options{Stop: opt.Stop}, ids(q.Text))
-	j := &judged{set: t.set}
-	for _, u := range res.Units {
-		of := ids(req.Documents[u.Doc].Text[u.Start:u.End])
-		words.Add(u.Doc, grain, of, u.Score)
+	j := &judged{set: t.set, features: features}
+	for _, u := range units {
 		gold := 0
 		for _, s := range q.Spans {
 			if s[0] == u.Doc {
 				gold += max(0, min(s[2], u.End)-max(s[1], u.Start))
 			}
 		}
-		j.critic = append(j.critic, fusion.Logit(float64(u.Score)))
-		j.gold, j.tokens = append(j.gold, float64(gold)), append(j.tokens, float64(len(of)))
-		j.evidence, j.total = j.evidence+float64(gold), j.total+float64(len(of))
+		tokens := tokenizer.Count(opt.Tokenizer, req.Documents[u.Doc].Text[u.Start:u.End])
+		j.gold, j.tokens = append(j.gold, float64(gold)), append(j.tokens, float64(tokens))
+		j.evidence, j.total = j.evidence+float64(gold), j.total+float64(tokens)
 	}
-	j.lexical = words.Lexical()
 	return j, nil
 }
 
-func (j *judged) score(i int, lexical float64) float64 { return j.critic[i] + lexical*j.lexical[i] }
-
 // recallAt is the share of the evidence in the best units that fit into each share of the tokens.
-func (j *judged) recallAt(lexical float64, shares []float64) []float64 {
-	order := make([]int, len(j.critic))
+func (j *judged) recallAt(w fusion.Weights, shares []float64) []float64 {
+	order := make([]int, len(j.features))
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(j.score(b, lexical), j.score(a, lexical)) })
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(w.Logit(j.features[b]), w.Logit(j.features[a])) })
 	var out []float64
 	for _, share := range shares {
 		room, got := share*j.total, 0.0
@@ -191,10 +186,10 @@ func (j *judged) recallAt(lexical float64, shares []float64) []float64 {
 }
 
 // above is the share of the evidence, if any, and of the tokens in units that score t or more.
-func (j *judged) above(lexical, t float64) []float64 {
+func (j *judged) above(w fusion.Weights, t float64) []float64 {
 	got, kept := 0.0, 0.0
-	for i := range j.critic {
-		if j.score(i, lexical) >= t {
+	for i, f := range j.features {
+		if w.Logit(f) >= t {
 			got += j.gold[i]
 			kept += j.tokens[i]
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/cprs-go/cprs/core"
 	"github.com/cprs-go/cprs/core/critic/critictest"
 	"github.com/cprs-go/cprs/core/eval"
+	"github.com/cprs-go/cprs/core/fusion"
 	"github.com/cprs-go/cprs/core/window"
 )
 
@@ -42,10 +43,10 @@ func fit(t *testing.T, recall float64, grain core.Unit) (*eval.Fit, error) {
 	t.Helper()
 	// The critic says the same of all.
 	c := core.NewPipeline(core.PipelineOptions{
-		Critic: critictest.Func(func(*window.Window, int) float32 { return 0.5 }), Layout: critictest.Layout(64), Tokenizer: critictest.Tokenizer{}, Threshold: 0.5,
+		Critic: critictest.Func(func(*window.Window, int) float32 { return 0.5 }), Layout: critictest.Layout(64), Tokenizer: critictest.Tokenizer{}, Threshold: 0.5, Fusion: &fusion.Options{},
 	})
 	return eval.FitFusion(context.Background(), []*eval.Set{stays(t)}, grain, eval.FitOptions{
-		Critic: c, Tokenizer: critictest.Tokenizer{}, Shares: []float64{0.05, 0.1, 0.2}, Recall: recall,
+		Judge: c, Tokenizer: critictest.Tokenizer{}, Shares: []float64{0.05, 0.1, 0.2}, Recall: recall,
 	})
 }
 

@@ -7,33 +7,47 @@ package fusion
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/cprs-go/cprs/core/unit"
 )
 
-// Weights make one score of two: σ(Critic·logit(p) + Lexical·b + Bias) of the critic's probability p and the lexical score b.
-// Bias puts the border between what is asked for and what is not at one half.
+// Features are what is known of a unit.
+type Features struct {
+	Critic    float64 // logit of the keep probability, mean over that half of the unit's tokens which has the highest
+	Relevance float64 // logit of the critic's probability that the unit's window holds anything asked for
+	Lexical   float64 // BM25 as a share of the most that the question's terms could give in the unit's document
+}
+
+// Weights make one score of Features: σ(Critic·critic + Relevance·relevance + Lexical·lexical + Bias). Bias puts the border between what is
+// asked for and what is not at one half.
 type Weights struct {
-	Critic  float64 `json:"critic"`
-	Lexical float64 `json:"lexical"`
-	Bias    float64 `json:"bias"`
+	Critic    float64 `json:"critic"`
+	Relevance float64 `json:"relevance"`
+	Lexical   float64 `json:"lexical"`
+	Bias      float64 `json:"bias"`
+}
+
+// Logit is the logit of the score of f.
+func (w Weights) Logit(f Features) float64 {
+	return w.Critic*f.Critic + w.Relevance*f.Relevance + w.Lexical*f.Lexical + w.Bias
 }
 
 // Options come with the critic's checkpoint, whose probabilities they were fitted to.
 type Options struct {
-	Weights map[unit.Unit]Weights // by grain; the critic alone scores a grain without weights
+	Weights map[unit.Unit]Weights // by grain; a unit of a grain without weights scores the mean of its tokens' keep probabilities
 	Stop    []int32               // ids that are no evidence: punctuation and the words of every question
 }
 
 // Validate refuses weights that would not rank.
 func (o *Options) Validate() error {
 	for u, w := range o.Weights {
-		for _, v := range []float64{w.Critic, w.Lexical, w.Bias} {
+		for _, v := range []float64{w.Critic, w.Relevance, w.Lexical, w.Bias} {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
 				return fmt.Errorf("fusion of grain %v: a weight is %v", u, v)
 			}
 		}
-		if w.Critic < 0 || w.Lexical < 0 {
+		if w.Critic < 0 || w.Relevance < 0 || w.Lexical < 0 {
 			return fmt.Errorf("fusion of grain %v: a weight is negative", u)
 		}
 	}
@@ -56,13 +70,16 @@ type Scorer struct {
 	docs  []document
 	units []scored
 	match []match // of all units, in order
+
+	sorted []float32 // scratch
 }
 
-// scored is a unit: its grain, what the critic says, its length, and where its matches begin.
+// scored is a unit.
 type scored struct {
-	grain        unit.Unit
-	critic       float32
-	tokens, from int
+	grain           unit.Unit
+	mean, strongest float32 // keep probabilities of the tokens: of all, and of the higher half
+	relevance       float32 // of its window
+	tokens, from    int     // how many tokens, and where its matches begin
 }
 
 // match says how often a term stands in a unit.
@@ -91,9 +108,9 @@ func New(opt *Options, question []int32) *Scorer {
 	return s
 }
 
-// Add takes the next unit: the number of its document, its grain, its ids and the critic's probability. The units of a document follow
-// each other.
-func (s *Scorer) Add(doc int, grain unit.Unit, ids []int32, critic float32) {
+// Add takes the next unit: the number of its document, its grain, its ids and their keep probabilities, the relevance of its window. The
+// units of a document follow each other.
+func (s *Scorer) Add(doc int, grain unit.Unit, ids []int32, keep []float32, relevance float32) {
 	if n := len(s.docs); n == 0 || s.docs[n-1].number != doc {
 		s.docs = append(s.docs, document{number: doc, first: len(s.units), in: make([]int, len(s.terms))})
 	}
@@ -107,7 +124,24 @@ func (s *Scorer) Add(doc int, grain unit.Unit, ids []int32, critic float32) {
 		d.in[m.term]++
 	}
 	d.tokens += len(ids)
-	s.units = append(s.units, scored{grain, critic, len(ids), from})
+	all, strongest := s.means(keep)
+	s.units = append(s.units, scored{grain, all, strongest, relevance, len(ids), from})
+}
+
+// means is the mean of keep, and that of its higher half: a long sentence is not held back by what it says besides.
+func (s *Scorer) means(keep []float32) (all, strongest float32) {
+	if len(keep) == 0 {
+		return 0, 0
+	}
+	s.sorted = append(s.sorted[:0], keep...)
+	slices.Sort(s.sorted)
+	half := (len(keep) + 1) / 2
+	for i, p := range slices.Backward(s.sorted) {
+		if all += p; i >= len(keep)-half {
+			strongest += p
+		}
+	}
+	return all / float32(len(keep)), strongest / float32(half)
 }
 
 // count adds one to term t of the unit whose matches begin at from.
@@ -124,19 +158,19 @@ func (s *Scorer) count(from, t int) {
 // Scores gives the score of each unit, in [0,1], in the order of Add.
 func (s *Scorer) Scores() []float32 {
 	out := make([]float32, len(s.units))
-	lexical := s.Lexical()
+	features := s.Features()
 	for i, u := range s.units {
-		out[i] = u.critic
+		out[i] = u.mean
 		if w, ok := s.opt.Weights[u.grain]; ok {
-			out[i] = w.score(float64(u.critic), lexical[i])
+			out[i] = float32(1 / (1 + math.Exp(-w.Logit(features[i]))))
 		}
 	}
 	return out
 }
 
-// Lexical gives the lexical score of each unit: its BM25 as a share of the most that the question's terms could give in its document.
-func (s *Scorer) Lexical() []float64 {
-	out := make([]float64, len(s.units))
+// Features gives what is known of each unit, in the order of Add.
+func (s *Scorer) Features() []Features {
+	out := make([]Features, len(s.units))
 	for i := range s.docs {
 		last := len(s.units)
 		if i+1 < len(s.docs) {
@@ -144,11 +178,14 @@ func (s *Scorer) Lexical() []float64 {
 		}
 		s.document(&s.docs[i], last, out)
 	}
+	for i, u := range s.units {
+		out[i].Critic, out[i].Relevance = logit(u.strongest), logit(u.relevance)
+	}
 	return out
 }
 
-// document scores the units of d, which end before last.
-func (s *Scorer) document(d *document, last int, out []float64) {
+// document sets the lexical scores of the units of d, which end before last.
+func (s *Scorer) document(d *document, last int, out []Features) {
 	n := float64(last - d.first)
 	idf, most := make([]float64, len(s.terms)), 0.0
 	for t, in := range d.in {
@@ -165,19 +202,14 @@ func (s *Scorer) document(d *document, last int, out []float64) {
 		}
 		long := saturation * (1 - lengthShare + lengthShare*float64(s.units[i].tokens)/mean)
 		for _, m := range s.match[s.units[i].from:end] {
-			out[i] += idf[m.term] * float64(m.count) / (float64(m.count) + long)
+			out[i].Lexical += idf[m.term] * float64(m.count) / (float64(m.count) + long)
 		}
-		out[i] /= most
+		out[i].Lexical /= most
 	}
 }
 
-// score joins the critic's probability p with the lexical score b.
-func (w Weights) score(p, b float64) float32 {
-	return float32(1 / (1 + math.Exp(-(w.Critic*Logit(p) + w.Lexical*b + w.Bias))))
-}
-
-// Logit is the logarithm of the odds of p, which is taken to be at least 0.001 away from 0 and 1.
-func Logit(p float64) float64 {
-	p = min(max(p, edge), 1-edge)
-	return math.Log(p / (1 - p))
+// logit is the logarithm of the odds of p, which is taken to be at least edge away from 0 and 1.
+func logit(p float32) float64 {
+	x := min(max(float64(p), edge), 1-edge)
+	return math.Log(x / (1 - x))
 }

@@ -19,10 +19,12 @@ type sentence struct {
 func scores(o *fusion.Options, question []int32, list []sentence) []float32 {
 	s := fusion.New(o, question)
 	for _, u := range list {
-		s.Add(u.doc, unit.Sentence, u.ids, u.critic)
+		s.Add(u.doc, unit.Sentence, u.ids, repeat(u.critic, len(u.ids)), 0.5)
 	}
 	return s.Scores()
 }
+
+func repeat(p float32, n int) []float32 { return slices.Repeat([]float32{p}, n) }
 
 func lexical() *fusion.Options {
 	return &fusion.Options{Weights: map[unit.Unit]fusion.Weights{unit.Sentence: {Critic: 1, Lexical: 5, Bias: -1}}, Stop: []int32{1}}
@@ -48,7 +50,7 @@ func TestScores(t *testing.T) {
 			[]float64{sigma(5/2.2 - 1), sigma(-1)}},
 		{"a word in every unit counts for little", []int32{5, 6}, []sentence{{0, 0.5, []int32{5, 6}}, {0, 0.5, []int32{5, 9}}},
 			[]float64{sigma(5/2.2 - 1), sigma(5/2.2*math.Log(1.2)/(math.Log(1.2)+math.Log(2)) - 1)}},
-		{"an empty unit", []int32{5}, []sentence{{0, 0.5, nil}}, []float64{sigma(-1)}},
+		{"an empty unit", []int32{5}, []sentence{{0, 0.5, nil}}, []float64{sigma(math.Log(0.001/0.999) - 1)}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -78,18 +80,39 @@ func TestOtherDocuments(t *testing.T) {
 	}
 }
 
+// TestFeatures: the critic's part is the mean of the higher half of the tokens, the middle one with it.
+func TestFeatures(t *testing.T) {
+	logit := func(p float64) float64 { return math.Log(p / (1 - p)) }
+	for _, tt := range []struct {
+		keep []float32
+		want float64
+	}{
+		{[]float32{0.3}, 0.3},
+		{[]float32{0.2, 0.9}, 0.9},
+		{[]float32{0.9, 0.1, 0.5}, 0.7},
+		{[]float32{0.1, 0.2, 0.8, 0.6}, 0.7},
+	} {
+		s := fusion.New(lexical(), nil)
+		s.Add(0, unit.Sentence, make([]int32, len(tt.keep)), tt.keep, 0.25)
+		f := s.Features()[0]
+		if math.Abs(f.Critic-logit(tt.want)) > 1e-6 || math.Abs(f.Relevance-logit(0.25)) > 1e-6 || f.Lexical != 0 {
+			t.Errorf("%v: %+v, want the logit of %v", tt.keep, f, tt.want)
+		}
+	}
+}
+
 // TestWithoutWeights: a grain that has none is scored by the critic alone.
 func TestWithoutWeights(t *testing.T) {
 	s := fusion.New(lexical(), []int32{5})
-	s.Add(0, unit.Phrase, []int32{5}, 0.25)
-	if got := s.Scores(); !slices.Equal(got, []float32{0.25}) {
+	s.Add(0, unit.Phrase, []int32{5, 6}, []float32{0.25, 0.75}, 0.9)
+	if got := s.Scores(); !slices.Equal(got, []float32{0.5}) {
 		t.Errorf("got %v", got)
 	}
 }
 
 func TestValidate(t *testing.T) {
 	for name, w := range map[string]fusion.Weights{
-		"negative": {Critic: -1}, "negative words": {Lexical: -0.1}, "not a number": {Bias: math.NaN()}, "infinite": {Critic: math.Inf(1)},
+		"negative": {Critic: -1}, "negative words": {Lexical: -0.1}, "negative relevance": {Relevance: -0.1}, "not a number": {Bias: math.NaN()}, "infinite": {Critic: math.Inf(1)},
 	} {
 		if err := (&fusion.Options{Weights: map[unit.Unit]fusion.Weights{unit.Line: w}}).Validate(); err == nil {
 			t.Errorf("%s: no error", name)

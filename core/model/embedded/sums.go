@@ -3,7 +3,7 @@
 package embedded
 
 // hash is the SHA-256 of config.json followed by model.safetensors.
-const hash = "cc88228182dc6b9e7945ba03627ed011c498f30e8a024a813860af7d4e2fe8c7"
+const hash = "361ed37da73c431ee1a228adb5242d062b14b4efcdd1622e600e7a344beac2c9"
 
 // checksum is the CRC-32C of config.json, model.safetensors and tokenizer.json, one after the other.
-const checksum uint32 = 0xb23b0f02
+const checksum uint32 = 0x683f8d78

@@ -69,19 +69,14 @@ func ParseConfig(text []byte) (Config, error) {
 			return c, fmt.Errorf("configuration: fusion of %q, not one of %q", name, c.Units)
 		}
 	}
-	if f := c.fusion(); f != nil {
-		if err := f.Validate(); err != nil {
-			return c, fmt.Errorf("configuration: %w", err)
-		}
+	if err := c.fusion().Validate(); err != nil {
+		return c, fmt.Errorf("configuration: %w", err)
 	}
 	return c, nil
 }
 
-// fusion is how the critic's scores join with those of the words; nil: they do not.
+// fusion is how the critic's scores join with those of the words.
 func (c *Config) fusion() *fusion.Options {
-	if len(c.Fusion) == 0 {
-		return nil
-	}
 	o := &fusion.Options{Weights: map[unit.Unit]fusion.Weights{}, Stop: c.MatchStop}
 	for name, w := range c.Fusion {
 		o.Weights[grains[slices.Index(c.Units, name)]] = w

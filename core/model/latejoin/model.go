@@ -66,7 +66,7 @@ func Load(ckpt *checkpoint.Checkpoint, hash string) (*Model, error) {
 // Config is the shape of the critic.
 func (m *Model) Config() Config { return m.cfg }
 
-// Fusion is how the critic's scores join with those of the words; nil: the critic alone scores.
+// Fusion is how the critic's scores join with those of the words.
 func (m *Model) Fusion() *fusion.Options { return m.cfg.fusion() }
 
 // Hash is the SHA-256 of configuration and weights, in hex.
