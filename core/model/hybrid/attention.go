@@ -1,7 +1,6 @@
 package hybrid
 
 import (
-	"errors"
 	"fmt"
 	"math"
 
@@ -78,8 +77,20 @@ func fused(query, key, value, lengths *gx.Node, causal bool) (out *gx.Node, ok b
 			&compute.ScaledDotProductAttentionConfig{Causal: causal, QuerySeqLen: seen, KeyValueSeqLen: seen})
 		return nil
 	})
-	if err != nil && !compute.IsNotImplemented(err) && !errors.Is(err, compute.ErrNotImplemented) {
+	switch {
+	case compute.IsNotImplemented(err):
+		return nil, false
+	case err != nil:
 		panic(fmt.Errorf("the backend's attention: %w", err))
 	}
-	return out, err == nil
+	return zeroPadding(out, lengths), true
+}
+
+// zeroPadding makes what stands at the padding of x [batch, tokens, heads, size] zero. Nobody promises what a backend's attention leaves
+// there, and a NaN would spread to every token in the next layer.
+func zeroPadding(x, lengths *gx.Node) *gx.Node {
+	dims := x.Shape().Dimensions
+	at := gx.Iota(x.Graph(), shapes.Make(dtypes.Int32, dims[0], dims[1], 1, 1), 1)
+	inside := gx.LessThan(at, gx.BroadcastToDims(gx.Reshape(lengths, dims[0], 1, 1, 1), dims[0], dims[1], 1, 1))
+	return gx.Where(gx.BroadcastToDims(inside, dims...), x, gx.ZerosLike(x))
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute"
+	gx "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/cprs-go/cprs/core/backend"
 	"github.com/cprs-go/cprs/core/critic"
@@ -311,6 +312,19 @@ func TestAttentionBlocks(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestZeroPadding(t *testing.T) {
+	onBackends(t, func(t *testing.T, b compute.Backend) {
+		nan := float32(math.NaN())
+		out, err := gx.ExecOnce(b, zeroPadding, [][][][]float32{{{{1, 2}}, {{nan, nan}}, {{3, nan}}}, {{{4, 5}}, {{6, 7}}, {{nan, 8}}}}, []int32{1, 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := out.Value(), [][][][]float32{{{{1, 2}}, {{0, 0}}, {{0, 0}}}, {{{4, 5}}, {{6, 7}}, {{0, 0}}}}; !reflect.DeepEqual(got, want) {
+			t.Errorf("%v, want %v", got, want)
+		}
+	})
 }
 
 // Words of the vocabulary come from the word head, and from the embeddings where they are tied.
