@@ -15,7 +15,8 @@
 //	     ▼  core            spans → Result: slices of the input, in order
 //
 // core/model/… holds the critics, core/kernel and core/backend what they compute with, core/engine joins one of them
-// with the Pipeline of this package. Commands, the MCP server and the langchaingo components take a Compressor.
+// with the Pipeline of this package; core/compat runs the released code's way beside it, for parity. Commands, the MCP server and the
+// langchaingo components take a Compressor.
 package core
 
 import (

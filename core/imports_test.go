@@ -24,7 +24,7 @@ var rules = []rule{
 	{"core/unit", []string{"core/span"}, []string{"github.com/clipperhouse/uax29/"}, "units are found in any text, with no model at hand"},
 	{"core/label", []string{"core/span"}, nil, "decoding tags is arithmetic"},
 	{"core/tokenizer", []string{"core/span"}, nil, "a contract draws nothing in"},
-	{"core/tokenizer/...", []string{"core/span", "core/tokenizer"}, []string{"golang.org/x/text/"}, "a tokenizer knows text only"},
+	{"core/tokenizer/...", []string{"core/span", "core/tokenizer"}, []string{"golang.org/x/text/", "github.com/daulet/"}, "a tokenizer knows text only"},
 	{"core/prompt", []string{"core/tokenizer", "core/span"}, nil, "a header is ids"},
 	{"core/window", []string{"core/prompt", "core/tokenizer", "core/span", "core/unit"}, nil, "windows are cut before any model is known"},
 	{"core/critic", []string{"core/window", "core/label"}, nil, "a user can bring another critic"},
