@@ -317,7 +317,7 @@ func TestAttentionBlocks(t *testing.T) {
 func TestZeroPadding(t *testing.T) {
 	onBackends(t, func(t *testing.T, b compute.Backend) {
 		nan := float32(math.NaN())
-		out, err := gx.ExecOnce(b, zeroPadding, [][][][]float32{{{{1, 2}}, {{nan, nan}}, {{3, nan}}}, {{{4, 5}}, {{6, 7}}, {{nan, 8}}}}, []int32{1, 2})
+		out, err := gx.CallOnce(b, zeroPadding, [][][][]float32{{{{1, 2}}, {{nan, nan}}, {{3, nan}}}, {{{4, 5}}, {{6, 7}}, {{nan, 8}}}}, []int32{1, 2})
 		if err != nil {
 			t.Fatal(err)
 		}

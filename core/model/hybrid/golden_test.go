@@ -243,7 +243,7 @@ func forward(t *testing.T, ckpt *checkpoint.Checkpoint, b compute.Backend, g gol
 	for _, ids := range g.ids {
 		rows = append(rows, append(slices.Clone(ids), make([]int32, g.width()-len(ids))...))
 	}
-	out, err := gx.ExecOnceN(b, func(all []*gx.Node) []*gx.Node {
+	out, err := gx.CallOnceN(b, func(all []*gx.Node) []*gx.Node {
 		w := Weights{}
 		for i, name := range params[0].names {
 			w[name] = all[i]
