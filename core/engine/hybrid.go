@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"fmt"
 
 	"github.com/cprs-go/cprs/core"
@@ -10,9 +9,6 @@ import (
 	"github.com/cprs-go/cprs/core/prompt"
 	"github.com/cprs-go/cprs/core/tokenizer/bpe"
 )
-
-// cudaWindows is how many full windows go through a CUDA device at a time by default.
-const cudaWindows = 4
 
 // openHybrid joins a hybrid critic with its stages. The weights are hashed while they move to the devices.
 func (e *Engine) openHybrid(o Options, ckpt *checkpoint.Checkpoint, tokenizerJSON []byte) error {
@@ -33,22 +29,18 @@ func (e *Engine) openHybrid(o Options, ckpt *checkpoint.Checkpoint, tokenizerJSO
 		return err
 	}
 	categorise := h.Categorise || len(h.Categories) > 0
-	window := cmp.Or(h.WindowTokens, min(hybrid.DefaultWindow, cfg.Positions))
-	batch := h.BatchTokens
-	if batch == 0 && hybrid.IsCUDA(b) {
-		batch = cudaWindows * window
-	}
 	hash := make(chan string, 1)
 	go func() { hash <- ckpt.Hash() }()
 	c, err := hybrid.Open(ckpt, b, &hybrid.Options{
-		Precision: hybrid.Precision(h.Precision), WindowTokens: window, BatchTokens: batch, Devices: h.Devices, Categories: categorise, Progress: o.Loading,
+		Precision: hybrid.Precision(h.Precision), WindowTokens: h.WindowTokens, BatchTokens: h.BatchTokens, Devices: h.Devices, Categories: categorise, Progress: o.Loading,
 	})
 	sum := <-hash
 	if err != nil {
 		return err
 	}
 	e.closeFirst(c.Close)
-	layout, err := prompt.NewChatML(tok, prompt.ChatMLOptions{WindowTokens: window, Categorise: categorise, Categories: h.Categories})
+	got := c.Options()
+	layout, err := prompt.NewChatML(tok, prompt.ChatMLOptions{WindowTokens: got.WindowTokens, Categorise: categorise, Categories: h.Categories})
 	if err != nil {
 		return err
 	}
@@ -58,9 +50,8 @@ func (e *Engine) openHybrid(o Options, ckpt *checkpoint.Checkpoint, tokenizerJSO
 		}
 	}
 	e.flops = cfg.FLOPs
-	got := c.Options()
 	e.join(core.PipelineOptions{
-		Critic: c, Layout: layout, Tokenizer: tok, ID: c.ID(), Hash: sum, BatchTokens: got.BatchTokens * got.Devices,
+		Critic: c, Layout: layout, Tokenizer: tok, ID: c.ID(), Hash: sum, BatchTokens: max(got.BatchTokens*got.Devices, got.WindowTokens),
 	})
 	return nil
 }

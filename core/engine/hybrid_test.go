@@ -37,7 +37,7 @@ var hard = []core.Document{
 	{Text: "   \n\n "},
 }
 
-// The results of a hybrid critic hold what every result holds, whatever the text; batches and workers change no byte.
+// The results of a hybrid critic hold what every result holds, whatever the text; batches change no byte but the last digits of scores.
 func TestHybrid(t *testing.T) {
 	dir := hybridDir(t)
 	for _, unit := range []core.Unit{core.UnitSentence, core.UnitPhrase} {
@@ -63,7 +63,7 @@ func TestHybrid(t *testing.T) {
 	}
 }
 
-// sameButRounding ignores the last digits of scores: on pure Go too, a larger batch may sum in another order.
+// sameButRounding ignores the last digits of scores: larger batches may be summed in another order.
 func sameButRounding(a, b *core.Result) bool {
 	for _, r := range []*core.Result{a, b} {
 		for _, spans := range [][]core.Span{r.Spans, r.Units} {
@@ -73,6 +73,27 @@ func sameButRounding(a, b *core.Result) bool {
 		}
 	}
 	return reflect.DeepEqual(a, b)
+}
+
+// What else is in the call changes no bit of a document's scores.
+func TestHybridAlone(t *testing.T) {
+	e := open(t, engine.Options{CriticDir: hybridDir(t), Hybrid: engine.Hybrid{WindowTokens: 192}})
+	score := func(docs ...core.Document) (out []core.Span) {
+		res, err := e.Compress(t.Context(), core.Request{Instruction: "Keep who has the key.", Unit: core.UnitSentence, Explain: true, Documents: docs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, u := range res.Units {
+			if u.Doc == len(docs)-1 {
+				u.Doc = 0
+				out = append(out, u)
+			}
+		}
+		return out
+	}
+	if alone, together := score(hard[0]), score(append(hard[1:4:4], hard[0])...); !reflect.DeepEqual(alone, together) {
+		t.Errorf("alone %v, with others %v", alone, together)
+	}
 }
 
 // checkVerbatim: the units partition the documents, the spans are sorted, disjoint and on rune borders.

@@ -33,6 +33,9 @@ import (
 // DefaultWindow is the number of ids that the released model reads at a time.
 const DefaultWindow = 8192
 
+// cudaWindows is how many full windows go through a CUDA device at a time by default.
+const cudaWindows = 4
+
 // Precision is the type of activations.
 type Precision string
 
@@ -49,8 +52,8 @@ var precisions = map[Precision]dtypes.DType{F32: dtypes.Float32, F16: dtypes.Flo
 type Options struct {
 	Precision    Precision // empty: F32, on CUDA BF16
 	WindowTokens int       // most ids of a row, header and text; 0: 8192, or what the model's positions allow
-	// BatchTokens is about how many ids, padding included, go through a device at a time, but at least one window. 0: one window of
-	// the full length. A device that is short of memory gets less by itself.
+	// BatchTokens is about how many ids, padding included, go through a device at a time, but at least one window. 0: one window, which
+	// keeps results the same to the last bit; on CUDA four full ones. A device that is short of memory gets less by itself.
 	BatchTokens int
 	// Devices is how many devices of the backend work side by side, each with its own copy of the weights. 0: all on CUDA, else 1,
 	// since there they share the processor.
@@ -105,7 +108,7 @@ func Open(ckpt *checkpoint.Checkpoint, b compute.Backend, opts *Options) (*Criti
 func (o *Options) complete(cfg *Config, b compute.Backend) error {
 	if o.Precision == "" {
 		o.Precision = F32
-		if IsCUDA(b) {
+		if isCUDA(b) {
 			o.Precision = BF16
 		}
 	}
@@ -113,11 +116,14 @@ func (o *Options) complete(cfg *Config, b compute.Backend) error {
 		o.WindowTokens = min(DefaultWindow, cfg.Positions)
 	}
 	if o.BatchTokens == 0 {
-		o.BatchTokens = o.WindowTokens
+		o.BatchTokens = 1
+		if isCUDA(b) {
+			o.BatchTokens = cudaWindows * o.WindowTokens
+		}
 	}
 	if o.Devices == 0 {
 		o.Devices = 1
-		if IsCUDA(b) {
+		if isCUDA(b) {
 			o.Devices = b.NumDevices()
 		}
 	}
@@ -193,8 +199,8 @@ func (c *Critic) Logits(ctx context.Context, ids [][]int32) ([]Logits, error) {
 	return out, nil
 }
 
-// Score judges windows; see critic.Critic. The scores of a window depend on its row alone, to the last bit on the pure-Go backend and
-// to the rounding of other batch sizes elsewhere.
+// Score judges windows; see critic.Critic. The scores of a window depend on its row alone, and on nothing else up to the rounding of a
+// backend that sums batches of another size in another order.
 func (c *Critic) Score(ctx context.Context, ws []window.Window) ([]label.Scores, error) {
 	rows := make([]*row, len(ws))
 	for i := range ws {
@@ -325,8 +331,8 @@ func softmax(p, logits []float32) {
 	}
 }
 
-// IsCUDA reports whether b runs on NVIDIA's GPUs.
-func IsCUDA(b compute.Backend) bool {
+// isCUDA reports whether b runs on NVIDIA's GPUs.
+func isCUDA(b compute.Backend) bool {
 	g, ok := b.(interface{ IsCUDA() bool })
 	return ok && g.IsCUDA()
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/gomlx/compute"
 	gx "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/cprs-go/cprs/core/backend"
 	"github.com/cprs-go/cprs/core/critic"
 	"github.com/cprs-go/cprs/core/label"
 	"github.com/cprs-go/cprs/core/prompt"
@@ -255,6 +254,10 @@ func tinyIDs(lengths ...int) (rows [][]int32) {
 func TestBatchesOnBackends(t *testing.T) {
 	onBackends(t, func(t *testing.T, b compute.Backend) {
 		rows := tinyIDs(40, 64, 65, 3, 90, 1, 64, 20)
+		delta := 1e-5
+		if b.Name() != "xla" {
+			delta = 0
+		}
 		var want []Logits
 		for _, o := range []Options{{BatchTokens: 1}, {BatchTokens: 512}, {BatchTokens: 128, Devices: b.NumDevices()}} {
 			c, err := Open(fixture(t, "cprs_tiny/bf16"), b, &o)
@@ -277,7 +280,7 @@ func TestBatchesOnBackends(t *testing.T) {
 				}
 				for k := range rows[i] {
 					for tag := range want[i][k] {
-						if d := math.Abs(float64(got[i][k][tag] - want[i][k][tag])); !(d <= 1e-5) {
+						if d := math.Abs(float64(got[i][k][tag] - want[i][k][tag])); !(d <= delta) {
 							t.Fatalf("%+v: row %d, token %d: off by %g", o, i, k, d)
 						}
 					}
@@ -287,31 +290,28 @@ func TestBatchesOnBackends(t *testing.T) {
 	})
 }
 
-// blockwise and whole attention agree: a row of more tokens than a block has the states of the same row in a model with larger blocks.
+// A row of more tokens than a block of queries has the logits of plain loops.
 func TestAttentionBlocks(t *testing.T) {
-	b, err := backend.Open(backend.Go)
-	if err != nil {
-		t.Skip(err)
-	}
-	defer b.Finalize()
-	c, err := Open(fixture(t, "cprs_tiny/f32"), b, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
 	row := tinyIDs(queryBlock + 40)[0]
-	got, err := c.Logits(t.Context(), [][]int32{row})
-	if err != nil {
-		t.Fatal(err)
-	}
 	want := naive(t, fixture(t, "cprs_tiny/f32"), row)
-	for k := range row {
-		for tag := range 4 {
-			if d := math.Abs(float64(got[0][k][tag]) - want[k][tag]); !(d <= 1e-4) {
-				t.Fatalf("token %d: %v, want %v", k, got[0][k], want[k])
+	onBackends(t, func(t *testing.T, b compute.Backend) {
+		c, err := Open(fixture(t, "cprs_tiny/f32"), b, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		got, err := c.Logits(t.Context(), [][]int32{row})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k := range row {
+			for tag := range 4 {
+				if d := math.Abs(float64(got[0][k][tag]) - want[k][tag]); !(d <= 1e-4) {
+					t.Fatalf("token %d: %v, want %v", k, got[0][k], want[k])
+				}
 			}
 		}
-	}
+	})
 }
 
 func TestZeroPadding(t *testing.T) {
