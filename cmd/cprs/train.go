@@ -17,7 +17,7 @@ func newTrainCommand() *cobra.Command {
 	var data, dev []string
 	var recipe string
 	cmd := &cobra.Command{
-		Use:   "train --data FILE --from FOLDER --out FOLDER",
+		Use:   "train --data FILE --out FOLDER",
 		Short: "Train a critic, or fine-tune one on labelled spans",
 		Args:  cobra.NoArgs,
 		Long: `Train a critic, or fine-tune one on labelled spans.
@@ -30,15 +30,15 @@ The data are JSONL files (also gzipped) of records, a line each:
 Spans are [document, start, end] in bytes of the document's UTF-8 text; a question without spans has no answer there.
 Level is keyword, sentence, paragraph, line or turn. A file with wrong offsets is refused, with the line at fault.
 
-Training starts from a critic, or from a BERT encoder such as all-MiniLM-L6-v2. OUT/best is the critic that did best on the
+Training starts from the embedded critic, from another one, or from a BERT encoder such as all-MiniLM-L6-v2. OUT/best is the critic that did best on the
 --dev files: use it with --critic OUT/best. Ctrl-C saves the state; --resume goes on exactly where it stands. OUT/log.csv and
 OUT/plot.svg show how it went. On a CPU, XLA trains many times faster than pure Go: see core/backend/xla.`,
-		Example: `  cprs train --from critic --data my_spans.jsonl --dev my_dev.jsonl --out tuned --steps 300
+		Example: `  cprs train --data my_spans.jsonl --dev my_dev.jsonl --out tuned --steps 300
   cprs compress --critic tuned/best -i "the payment terms" contract.txt
-  cprs train --from critic --data data/train --dev data/dev --out run --backend xla:cuda --bf16 --steps 20000 --batch-tokens 32768`,
+  cprs train --from minilm --frozen -1 --data data/train --dev data/dev --out run --backend xla:cuda --bf16 --steps 20000 --batch-tokens 32768`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if opt.Out == "" || opt.From == "" || len(data) == 0 {
-				return usageError{fmt.Errorf("--data, --from and --out are needed")}
+			if opt.Out == "" || len(data) == 0 {
+				return usageError{fmt.Errorf("--data and --out are needed")}
 			}
 			var err error
 			if opt.Recipe, err = train.LoadRecipe(recipe); err != nil {
@@ -62,7 +62,7 @@ OUT/plot.svg show how it went. On a CPU, XLA trains many times faster than pure 
 	fs.StringArrayVar(&data, "data", nil, "a file or folder of records to train on; may be repeated")
 	fs.StringArrayVar(&dev, "dev", nil, "a file or folder of records to choose the best weights by; may be repeated")
 	fs.StringVar(&recipe, "recipe", "", "how sources are mixed, JSON (default: core/train/recipe.json)")
-	fs.StringVar(&opt.From, "from", "", "folder of a critic to go on from, or of a BERT encoder to start from")
+	fs.StringVar(&opt.From, "from", "", "folder of a critic to go on from, or of a BERT encoder to start from (default: the embedded critic)")
 	fs.StringVar(&opt.Out, "out", "", "folder for the results")
 	fs.BoolVar(&opt.Resume, "resume", false, "go on with the training in --out, with the same options")
 	fs.StringVar(&opt.Backend, "backend", "go", "go, xla:cpu or xla:cuda")

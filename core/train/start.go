@@ -2,6 +2,7 @@ package train
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -12,6 +13,7 @@ import (
 	"github.com/cprs-go/cprs/core"
 	"github.com/cprs-go/cprs/core/model/bert"
 	"github.com/cprs-go/cprs/core/model/checkpoint"
+	"github.com/cprs-go/cprs/core/model/embedded"
 	"github.com/cprs-go/cprs/core/model/graph"
 	"github.com/cprs-go/cprs/core/model/latejoin"
 	"github.com/cprs-go/cprs/core/tokenizer/wordpiece"
@@ -29,55 +31,53 @@ type start struct {
 	weights   map[string][]float32
 }
 
-// openStart reads a folder with a critic, or with an encoder whose joint layers and heads are then drawn by seed.
+// openStart reads a folder with a critic, or with an encoder whose joint layers and heads are then drawn by seed. No folder stands for the
+// embedded critic.
 func openStart(dir string, seed uint64) (*start, error) {
 	s, err := readStart(dir, seed)
 	if err != nil {
-		return nil, &core.Error{Code: core.CodeCriticFailed, Message: fmt.Sprintf("%s holds nothing to start from", dir), Err: err,
+		return nil, &core.Error{Code: core.CodeCriticFailed, Message: fmt.Sprintf("%s holds nothing to start from", cmp.Or(dir, "the program")), Err: err,
 			Hint: "give a folder with config.json, model.safetensors and tokenizer.json of a late-join critic or of a BERT encoder"}
 	}
 	return s, nil
 }
 
 func readStart(dir string, seed uint64) (*start, error) {
-	ckpt, err := checkpoint.Open(dir)
+	ckpt, tokenizer, err := openFolder(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer ckpt.Close()
-	s := &start{config: bytes.Clone(ckpt.Config()), weights: map[string][]float32{}}
-	if s.tokenizer, err = os.ReadFile(filepath.Join(dir, tokenizerFile)); err != nil {
-		return nil, err
-	}
-	if s.tok, err = wordpiece.Parse(s.tokenizer); err != nil {
+	s := &start{config: bytes.Clone(ckpt.Config()), tokenizer: tokenizer, weights: map[string][]float32{}}
+	if s.tok, err = wordpiece.Parse(tokenizer); err != nil {
 		return nil, fmt.Errorf("reading %s: %w", tokenizerFile, err)
 	}
-	prefix := ""
 	if _, ok := ckpt.Tensor("joint.0.attention.self.query.weight"); !ok {
-		if prefix, err = s.newCritic(ckpt, seed); err != nil {
-			return nil, err
-		}
-	} else if s.cfg, err = latejoin.ParseConfig(s.config); err != nil {
+		return s, s.newCritic(ckpt, seed)
+	}
+	if s.cfg, err = latejoin.ParseConfig(s.config); err != nil {
 		return nil, err
 	}
-	loader := checkpoint.NewLoader(ckpt)
-	for _, shape := range graph.Shapes(s.cfg) {
-		if s.weights[shape.Name] != nil {
-			continue
-		}
-		name := shape.Name
-		if prefix != "" {
-			name = strings.TrimPrefix(prefix, ".") + strings.TrimPrefix(name, "encoder.")
-		}
-		t := loader.Floats(name, shape.Dims...)
-		data, err := t.Floats()
-		if err != nil {
-			return nil, err
-		}
-		s.weights[shape.Name] = data
+	shapes := graph.Shapes(s.cfg)
+	all, err := graph.Read(ckpt, shapes)
+	for i, data := range all {
+		s.weights[shapes[i].Name] = data
 	}
-	loader.Ignore(func(name string) bool { return prefix != "" && !strings.Contains(name, "layer.") })
-	return s, loader.Done()
+	return s, err
+}
+
+// openFolder opens the weights and reads the tokenizer.json of a folder, or of the embedded critic.
+func openFolder(dir string) (*checkpoint.Checkpoint, []byte, error) {
+	if dir == "" {
+		ckpt, err := embedded.Checkpoint()
+		return ckpt, embedded.TokenizerFile(), err
+	}
+	tokenizer, err := os.ReadFile(filepath.Join(dir, tokenizerFile))
+	if err != nil {
+		return nil, nil, err
+	}
+	ckpt, err := checkpoint.Open(dir)
+	return ckpt, tokenizer, err
 }
 
 // stopWords are the words that are no match of a window with the question.
@@ -85,12 +85,11 @@ const stopWords = `! " ' ( ) , - . / : ; ? a i s t the of and in to was he is as
 	are not my they which or have me all their has who been when there into its would no what about said we then so can if some could where do than
 	will did your how any our show should why say find tell does yes says list text passage sentence sentences quote paragraph`
 
-// newCritic is a critic on the encoder of ckpt. It sets the configuration and the weights that the encoder has not; prefix is what the
-// names of the encoder's tensors begin with, "." for nothing.
-func (s *start) newCritic(ckpt *checkpoint.Checkpoint, seed uint64) (prefix string, err error) {
+// newCritic makes a critic on the encoder of ckpt, with a configuration of its own.
+func (s *start) newCritic(ckpt *checkpoint.Checkpoint, seed uint64) error {
 	encoder, err := bert.ParseConfig(ckpt.Config())
 	if err != nil {
-		return "", err
+		return err
 	}
 	s.cfg = latejoin.Config{
 		Type: "cprs_late_join", Labels: []string{"B", "I", "O", "E"}, Units: []string{"phrase", "sentence", "paragraph", "line"},
@@ -103,21 +102,41 @@ func (s *start) newCritic(ckpt *checkpoint.Checkpoint, seed uint64) (prefix stri
 		}
 	}
 	if s.config, err = json.MarshalIndent(s.cfg, "", " "); err != nil {
-		return "", err
+		return err
 	}
 	if s.cfg, err = latejoin.ParseConfig(s.config); err != nil {
-		return "", err
+		return err
+	}
+	return s.readEncoder(ckpt, seed)
+}
+
+// readEncoder reads the encoder's tensors of ckpt, whether their names begin with "bert." or not, and draws the others.
+func (s *start) readEncoder(ckpt *checkpoint.Checkpoint, seed uint64) error {
+	prefix := ""
+	if _, ok := ckpt.Tensor("bert.embeddings.word_embeddings.weight"); ok {
+		prefix = "bert."
 	}
 	rng := rand.New(rand.NewPCG(seed, 0))
+	loader := checkpoint.NewLoader(ckpt)
+	encoded := map[string]*[]float32{}
 	for _, shape := range graph.Shapes(s.cfg) {
-		if !strings.HasPrefix(shape.Name, "encoder.") {
+		name, ok := strings.CutPrefix(shape.Name, "encoder.")
+		if !ok {
 			s.weights[shape.Name] = initial(shape, rng)
+			continue
 		}
+		into := new([]float32)
+		encoded[shape.Name] = into
+		loader.Vector(into, prefix+name, shape.Dims...)
 	}
-	if _, ok := ckpt.Tensor("bert.embeddings.word_embeddings.weight"); ok {
-		return "bert.", nil
+	loader.Ignore(func(name string) bool { return !strings.Contains(name, "layer.") }) // poolers and heads
+	if err := loader.Done(); err != nil {
+		return err
 	}
-	return ".", nil
+	for name, data := range encoded {
+		s.weights[name] = *data
+	}
+	return nil
 }
 
 // initial are the first weights of a tensor that no encoder has. The direct path starts as what the encoder knows already: text that is

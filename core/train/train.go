@@ -30,7 +30,7 @@ import (
 
 // Options say how to train.
 type Options struct {
-	From   string      // folder of a critic to go on from, or of a BERT encoder to start from
+	From   string      // folder of a critic to go on from, or of a BERT encoder to start from; empty: the embedded critic
 	Out    string      // folder of the results: best/, last/, state.safetensors, log.csv, plot.svg
 	Data   []*eval.Set // to train on
 	Dev    []*eval.Set // to choose the best weights by; none: the last are the best

@@ -229,6 +229,17 @@ func must(t *testing.T, c *checkpoint.Checkpoint, name string) []float32 {
 	return data
 }
 
+// TestFromEmbedded holds that the embedded critic can be trained: its int8 weights become floats again.
+func TestFromEmbedded(t *testing.T) {
+	s, err := openStart("", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name := "joint.0.attention.self.query.weight"; len(s.weights[name]) != 384*384 || s.weights[name][0] == 0 {
+		t.Errorf("%s has %d elements", name, len(s.weights[name]))
+	}
+}
+
 func TestOptionsRefused(t *testing.T) {
 	for name, change := range map[string]func(*Options){
 		"no folder":   func(o *Options) { o.Out = "" },

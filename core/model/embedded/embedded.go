@@ -5,6 +5,7 @@
 package embedded
 
 import (
+	"bytes"
 	_ "embed" // for the files of the critic
 	"errors"
 	"fmt"
@@ -40,6 +41,9 @@ func Load() (*latejoin.Model, *wordpiece.Tokenizer, error) {
 func Checkpoint() (*checkpoint.Checkpoint, error) {
 	return checkpoint.FromBytes("the embedded critic", config, weights)
 }
+
+// TokenizerFile is the critic's tokenizer.json, for whoever writes a critic that grew out of this one.
+func TokenizerFile() []byte { return bytes.Clone(vocabulary) }
 
 type critic struct {
 	model *latejoin.Model

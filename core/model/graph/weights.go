@@ -63,25 +63,34 @@ type parameters struct {
 	values []any // *tensors.Tensor
 }
 
-// load takes every tensor of a checkpoint, each once, as float32. int8 matrices come with a scale for each row.
+// load takes every tensor of a checkpoint, each once, as float32.
 func load(ckpt *checkpoint.Checkpoint, shapes []Shape) (*parameters, error) {
-	loader := checkpoint.NewLoader(ckpt)
+	all, err := Read(ckpt, shapes)
+	if err != nil {
+		return nil, err
+	}
 	p := &parameters{names: make([]string, len(shapes)), values: make([]any, len(shapes))}
+	return p, backend.Try(func() error {
+		for i, s := range shapes {
+			p.names[i], p.values[i] = s.Name, tensors.FromFlatDataAndDimensions(all[i], s.Dims...)
+		}
+		return nil
+	})
+}
+
+// Read gives the elements of every tensor of a checkpoint, which must be just those of shapes, as float32. int8 matrices come with a
+// scale for each row.
+func Read(ckpt *checkpoint.Checkpoint, shapes []Shape) ([][]float32, error) {
+	loader := checkpoint.NewLoader(ckpt)
+	all := make([][]float32, len(shapes))
 	for i, s := range shapes {
-		p.names[i] = s.Name
 		read := floatsOf(loader, s)
-		loader.Then(func() error {
-			data, err := read()
-			if err != nil {
-				return err
-			}
-			return backend.Try(func() error {
-				p.values[i] = tensors.FromFlatDataAndDimensions(data, s.Dims...)
-				return nil
-			})
+		loader.Then(func() (err error) {
+			all[i], err = read()
+			return err
 		})
 	}
-	return p, loader.Done()
+	return all, loader.Done()
 }
 
 // floatsOf takes a tensor and gives the function that reads it.
