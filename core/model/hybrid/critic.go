@@ -286,7 +286,7 @@ func (c *Critic) halves(ctx context.Context, d runner, j job) error {
 // scores turns logits into probabilities. Released behaviour: those of the tags. With categories: of the pairs of tag and word that
 // go together, the probability of the tags, and for each token that of the categories given that it is kept.
 func (c *Critic) scores(r *row) label.Scores {
-	tags, n := len(c.cfg.Labels), len(r.ids)-r.first
+	tags, n := len(c.cfg.Labels), r.last-r.first
 	s := label.Scores{Probs: make([][4]float32, n)}
 	for t := range s.Probs {
 		softmax(s.Probs[t][:tags], r.tags[(r.first+t)*tags:])

@@ -90,7 +90,7 @@ func randomWindows(n int, categories bool) []window.Window {
 	}
 	ws := make([]window.Window, n)
 	for i := range ws {
-		ws[i] = window.Window{Header: headers[rng.IntN(2)], IDs: ids(1 + rng.IntN(1<<rng.IntN(10))), Doc: i}
+		ws[i] = window.Window{Header: headers[rng.IntN(2)], Before: ids(rng.IntN(3)), IDs: ids(1 + rng.IntN(1<<rng.IntN(10))), After: ids(rng.IntN(3)), Doc: i}
 	}
 	return ws
 }
@@ -223,7 +223,7 @@ func TestPadded(t *testing.T) {
 func TestCategories(t *testing.T) {
 	c := withFakes(64, &fake{})
 	logit := func(p float64) float32 { return float32(math.Log(p)) }
-	r := &row{ids: []int32{1, 1}, words: []int32{5, 6, 7}, width: 8,
+	r := &row{ids: []int32{1, 1}, last: 2, words: []int32{5, 6, 7}, width: 8,
 		tags: []float32{logit(0.3), logit(0.2), logit(0.4), logit(0.1), 0, 0, 0, 0},
 		wordLogits: []float32{logit(0.5), logit(0.125), logit(0.375), 9, 9, 9, 9, 9, // 9: padding
 			-100, 0, 0, 9, 9, 9, 9, 9}}

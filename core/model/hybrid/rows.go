@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/cprs-go/cprs/core/critic"
-	"github.com/cprs-go/cprs/core/prompt"
 	"github.com/cprs-go/cprs/core/window"
 )
 
@@ -19,11 +18,10 @@ const wordStep = 8
 
 // row is a header with a window as the graph takes it, and what comes out.
 type row struct {
-	index  int // in the call
-	ids    []int32
-	first  int // where the window's own ids begin
-	header *prompt.Header
-	words  []int32 // "outside" and the categories; none without categories
+	index       int // in the call
+	ids         []int32
+	first, last int     // the window's own are ids[first:last]
+	words       []int32 // "outside" and the categories; none without categories
 
 	tags       []float32 // [tokens][tags]
 	wordLogits []float32 // [tokens][width]
@@ -35,8 +33,9 @@ func (c *Critic) row(w *window.Window, index int) (*row, error) {
 	if w.Header == nil || !w.Header.InRow {
 		return nil, errors.New("its header is not laid out for this critic")
 	}
-	r := &row{index: index, ids: slices.Concat(w.Header.IDs, w.Before, w.IDs, w.After), first: len(w.Header.IDs) + len(w.Before), header: w.Header}
-	r.ids = r.ids[:len(r.ids)-len(w.After)]
+	r := &row{index: index, ids: slices.Concat(w.Header.IDs, w.Before, w.IDs, w.After)}
+	r.first = len(w.Header.IDs) + len(w.Before)
+	r.last = r.first + len(w.IDs)
 	if c.opt.Categories && len(w.Header.Categories) > 0 {
 		r.words = append(r.words, w.Header.Outside)
 		for _, k := range w.Header.Categories {
