@@ -29,7 +29,7 @@ var rules = []rule{
 	{"core/window", []string{"core/prompt", "core/tokenizer", "core/span", "core/unit"}, nil, "windows are cut before any model is known"},
 	{"core/critic", []string{"core/window", "core/label"}, nil, "a user can bring another critic"},
 	{"core/critic/critictest", []string{"core/label", "core/prompt", "core/span", "core/tokenizer", "core/window"}, nil, "the tests of every layer above use it"},
-	{"core/fusion", []string{"core/unit"}, nil, "two scores are joined by arithmetic"},
+	{"core/fusion", []string{"core/unit"}, []string{"github.com/clipperhouse/uax29/", "github.com/kljensen/snowball/", "golang.org/x/text/"}, "it knows words and scores, no model"},
 	{"core/selector", []string{"core/span"}, nil, "the choice is made on numbers"},
 	{"core", []string{"core/critic", "core/fusion", "core/label", "core/prompt", "core/selector", "core/span", "core/tokenizer", "core/unit", "core/window"}, nil,
 		"adapters import core: it must stay small, and GoMLX renames packages between minor versions"},

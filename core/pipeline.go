@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -23,7 +24,7 @@ type PipelineOptions struct {
 
 	// BatchTokens is about how many ids the critic gets at a time; 0: 4096.
 	BatchTokens int
-	Fusion      *fusion.Options // how the critic's scores join with those of the words; nil: the critic alone scores
+	Fusion      fusion.ByGrain // how the critic's scores join with those of the words; nil: the critic alone scores
 }
 
 // Pipeline runs the stages for one critic. It is a Compressor, safe for concurrent use.
@@ -93,7 +94,7 @@ func (p *Pipeline) begin(req *Request) (*run, error) {
 	}
 	r := &run{p: p, req: req, pins: pins, header: header, res: res}
 	if p.opt.Fusion != nil {
-		r.fusion = fusion.New(p.opt.Fusion, header.Question())
+		r.fusion = fusion.New(p.opt.Fusion, cmp.Or(strings.TrimSpace(req.Query), req.Instruction))
 	}
 	return r, nil
 }

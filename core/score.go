@@ -178,7 +178,7 @@ func (r *run) add(b *batch, i int) {
 			for j := u.First; j < u.Last; j++ {
 				r.keep = append(r.keep, b.scores[i].Keep(j))
 			}
-			r.fusion.Add(w.Doc, w.Unit, w.IDs[u.First:u.Last], r.keep, b.scores[i].Relevance)
+			r.fusion.Add(w.Doc, w.Unit, r.req.Documents[w.Doc].Text[u.Range.Start:u.Range.End], r.keep, b.scores[i].Relevance)
 		}
 	}
 }

@@ -4,11 +4,10 @@ import (
 	"context"
 	"math"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
-	"github.com/clipperhouse/uax29/v2/words"
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/cprs-go/cprs/core/fusion"
 )
 
 // BM25 ranks passages by the words that they share with the question: Okapi BM25 with Lucene's idf, k1 = 1.5, b = 0.75,
@@ -88,24 +87,6 @@ func (x *bm25Index) scores(query []string) []float32 {
 // characters and pairs of neighbours.
 func Terms(text string) []string {
 	var terms []string
-	before := "" // ideograph just before
-	tokens := words.FromString(norm.NFKC.String(text))
-	for tokens.Next() {
-		w := strings.ToLower(tokens.Value())
-		r, size := utf8.DecodeRuneInString(w)
-		if !strings.ContainsFunc(w, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
-			before = ""
-			continue
-		}
-		terms = append(terms, w)
-		if size == len(w) && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) {
-			if before != "" {
-				terms = append(terms, before+w)
-			}
-			before = w
-			continue
-		}
-		before = ""
-	}
+	fusion.Terms(text, func(w string) { terms = append(terms, strings.ToLower(norm.NFKC.String(w))) })
 	return terms
 }

@@ -43,7 +43,7 @@ func fit(t *testing.T, recall float64, grain core.Unit) (*eval.Fit, error) {
 	t.Helper()
 	// The critic says the same of all.
 	c := core.NewPipeline(core.PipelineOptions{
-		Critic: critictest.Func(func(*window.Window, int) float32 { return 0.5 }), Layout: critictest.Layout(64), Tokenizer: critictest.Tokenizer{}, Threshold: 0.5, Fusion: &fusion.Options{},
+		Critic: critictest.Func(func(*window.Window, int) float32 { return 0.5 }), Layout: critictest.Layout(64), Tokenizer: critictest.Tokenizer{}, Threshold: 0.5, Fusion: fusion.ByGrain{},
 	})
 	return eval.FitFusion(context.Background(), []*eval.Set{stays(t)}, grain, eval.FitOptions{
 		Judge: c, Tokenizer: critictest.Tokenizer{}, Shares: []float64{0.05, 0.1, 0.2}, Recall: recall,

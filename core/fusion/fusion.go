@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/cprs-go/cprs/core/unit"
 )
@@ -33,15 +34,13 @@ func (w Weights) Logit(f Features) float64 {
 	return w.Critic*f.Critic + w.Relevance*f.Relevance + w.Lexical*f.Lexical + w.Bias
 }
 
-// Options come with the critic's checkpoint, whose probabilities they were fitted to.
-type Options struct {
-	Weights map[unit.Unit]Weights // by grain; a unit of a grain without weights scores the mean of its tokens' keep probabilities
-	Stop    []int32               // ids that are no evidence: punctuation and the words of every question
-}
+// ByGrain are the weights that come with a critic's checkpoint, whose probabilities they were fitted to. A unit of a grain without weights
+// scores the mean of its tokens' keep probabilities.
+type ByGrain map[unit.Unit]Weights
 
 // Validate refuses weights that would not rank.
-func (o *Options) Validate() error {
-	for u, w := range o.Weights {
+func (g ByGrain) Validate() error {
+	for u, w := range g {
 		for _, v := range []float64{w.Critic, w.Relevance, w.Lexical, w.Bias} {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
 				return fmt.Errorf("fusion of grain %v: a weight is %v", u, v)
@@ -63,13 +62,23 @@ const (
 // edge keeps logits finite.
 const edge = 1e-3
 
+// mostTerms of a question count; what a longer one asks for stands at its beginning.
+const mostTerms = 128
+
+// longestWord is in bytes; what is longer is no word of a question.
+const longestWord = 100
+
+// mostForms is how many forms of words are remembered.
+const mostForms = 1 << 14
+
 // Scorer collects the units of one request and scores them when all are known.
 type Scorer struct {
-	opt   *Options
-	terms map[int32]int // of the question: id to its place
-	docs  []document
-	units []scored
-	match []match // of all units, in order
+	weights ByGrain
+	terms   map[string]int // of the question, folded: to their places
+	forms   map[string]int // of words as they stand: the place of the term, or −1
+	docs    []document
+	units   []scored
+	match   []match // of all units, in order
 
 	sorted []float32 // scratch
 }
@@ -93,39 +102,57 @@ type document struct {
 	in     []int // units that hold each term
 }
 
-// New is a Scorer for the ids of the question.
-func New(opt *Options, question []int32) *Scorer {
-	s := &Scorer{opt: opt, terms: map[int32]int{}}
-	stop := make(map[int32]bool, len(opt.Stop))
-	for _, id := range opt.Stop {
-		stop[id] = true
-	}
-	for _, id := range question {
-		if _, known := s.terms[id]; !known && !stop[id] {
-			s.terms[id] = len(s.terms)
+// New is a Scorer for a question.
+func New(weights ByGrain, question string) *Scorer {
+	s := &Scorer{weights: weights, terms: map[string]int{}, forms: map[string]int{}}
+	Terms(question, func(form string) {
+		if stop[strings.ToLower(form)] || len(form) > longestWord || len(s.terms) == mostTerms {
+			return
 		}
-	}
+		term := Fold(form)
+		if _, known := s.terms[term]; !known {
+			s.terms[term] = len(s.terms)
+		}
+	})
 	return s
 }
 
-// Add takes the next unit: the number of its document, its grain, its ids and their keep probabilities, the relevance of its window. The
-// units of a document follow each other.
-func (s *Scorer) Add(doc int, grain unit.Unit, ids []int32, keep []float32, relevance float32) {
+// place is that of a word's term in the question, −1 if it has none.
+func (s *Scorer) place(form string) int {
+	at, known := s.forms[form]
+	if !known {
+		at = -1
+		if len(form) <= longestWord {
+			if t, ok := s.terms[Fold(form)]; ok {
+				at = t
+			}
+		}
+		if len(s.forms) == mostForms {
+			clear(s.forms)
+		}
+		s.forms[form] = at
+	}
+	return at
+}
+
+// Add takes the next unit: the number of its document, its grain, its text, the keep probabilities of its tokens, and the relevance of its
+// window. The units of a document follow each other.
+func (s *Scorer) Add(doc int, grain unit.Unit, text string, keep []float32, relevance float32) {
 	if n := len(s.docs); n == 0 || s.docs[n-1].number != doc {
 		s.docs = append(s.docs, document{number: doc, first: len(s.units), in: make([]int, len(s.terms))})
 	}
 	d, from := &s.docs[len(s.docs)-1], len(s.match)
-	for _, id := range ids {
-		if t, ok := s.terms[id]; ok {
+	Terms(text, func(form string) {
+		if t := s.place(form); t >= 0 {
 			s.count(from, t)
 		}
-	}
+	})
 	for _, m := range s.match[from:] {
 		d.in[m.term]++
 	}
-	d.tokens += len(ids)
+	d.tokens += len(keep)
 	all, strongest := s.means(keep)
-	s.units = append(s.units, scored{grain, all, strongest, relevance, len(ids), from})
+	s.units = append(s.units, scored{grain, all, strongest, relevance, len(keep), from})
 }
 
 // means is the mean of keep, and that of its higher half: a long sentence is not held back by what it says besides.
@@ -161,7 +188,7 @@ func (s *Scorer) Scores() []float32 {
 	features := s.Features()
 	for i, u := range s.units {
 		out[i] = u.mean
-		if w, ok := s.opt.Weights[u.grain]; ok {
+		if w, ok := s.weights[u.grain]; ok {
 			out[i] = float32(1 / (1 + math.Exp(-w.Logit(features[i]))))
 		}
 	}

@@ -1,8 +1,10 @@
 package fusion_test
 
 import (
+	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cprs-go/cprs/core/fusion"
@@ -13,44 +15,44 @@ import (
 type sentence struct {
 	doc    int
 	critic float32
-	ids    []int32
+	text   string
 }
 
-func scores(o *fusion.Options, question []int32, list []sentence) []float32 {
+func scores(o fusion.ByGrain, question string, list []sentence) []float32 {
 	s := fusion.New(o, question)
 	for _, u := range list {
-		s.Add(u.doc, unit.Sentence, u.ids, repeat(u.critic, len(u.ids)), 0.5)
+		s.Add(u.doc, unit.Sentence, u.text, repeat(u.critic, len(strings.Fields(u.text))), 0.5)
 	}
 	return s.Scores()
 }
 
 func repeat(p float32, n int) []float32 { return slices.Repeat([]float32{p}, n) }
 
-func lexical() *fusion.Options {
-	return &fusion.Options{Weights: map[unit.Unit]fusion.Weights{unit.Sentence: {Critic: 1, Lexical: 5, Bias: -1}}, Stop: []int32{1}}
+func lexical() fusion.ByGrain {
+	return fusion.ByGrain{unit.Sentence: {Critic: 1, Lexical: 5, Bias: -1}}
 }
 
 func TestScores(t *testing.T) {
 	tests := []struct {
 		name     string
-		question []int32
+		question string
 		list     []sentence
 		want     []float64
 	}{
-		{"no unit", []int32{5}, nil, nil},
-		{"no word of the question", []int32{5}, []sentence{{0, 0.5, []int32{8, 9}}, {0, 0.9, []int32{8}}},
+		{"no unit", "lease", nil, nil},
+		{"no word of the question", "lease", []sentence{{0, 0.5, "cat dog"}, {0, 0.9, "cat"}},
 			[]float64{sigma(-1), sigma(math.Log(9) - 1)}},
-		{"stop words count for nothing", []int32{1}, []sentence{{0, 0.5, []int32{1, 1}}}, []float64{sigma(-1)}},
-		{"the critic's 0 and 1", nil, []sentence{{0, 0, []int32{8}}, {0, 1, []int32{8}}},
+		{"stop words count for nothing", "the", []sentence{{0, 0.5, "the the"}}, []float64{sigma(-1)}},
+		{"the critic's 0 and 1", "", []sentence{{0, 0, "cat"}, {0, 1, "cat"}},
 			[]float64{sigma(math.Log(0.001/0.999) - 1), sigma(math.Log(0.999/0.001) - 1)}},
 		// Both units have the mean length, so a word that occurs once counts 1/(1+1.2), and one that occurs twice 2/(2+1.2), of its part.
-		{"the only word", []int32{5}, []sentence{{0, 0.5, []int32{5, 8}}, {0, 0.5, []int32{8, 9}}}, []float64{sigma(5/2.2 - 1), sigma(-1)}},
-		{"twice", []int32{5, 5}, []sentence{{0, 0.5, []int32{5, 5}}, {0, 0.5, []int32{8, 9}}}, []float64{sigma(5*2/3.2 - 1), sigma(-1)}},
-		{"a word in no unit counts for nothing", []int32{5, 6}, []sentence{{0, 0.5, []int32{5, 8}}, {0, 0.5, []int32{8, 9}}},
+		{"the only word", "lease", []sentence{{0, 0.5, "lease cat"}, {0, 0.5, "cat dog"}}, []float64{sigma(5/2.2 - 1), sigma(-1)}},
+		{"twice", "lease lease", []sentence{{0, 0.5, "lease lease"}, {0, 0.5, "cat dog"}}, []float64{sigma(5*2/3.2 - 1), sigma(-1)}},
+		{"a word in no unit counts for nothing", "lease rent", []sentence{{0, 0.5, "lease cat"}, {0, 0.5, "cat dog"}},
 			[]float64{sigma(5/2.2 - 1), sigma(-1)}},
-		{"a word in every unit counts for little", []int32{5, 6}, []sentence{{0, 0.5, []int32{5, 6}}, {0, 0.5, []int32{5, 9}}},
+		{"a word in every unit counts for little", "lease rent", []sentence{{0, 0.5, "lease rent"}, {0, 0.5, "lease dog"}},
 			[]float64{sigma(5/2.2 - 1), sigma(5/2.2*math.Log(1.2)/(math.Log(1.2)+math.Log(2)) - 1)}},
-		{"an empty unit", []int32{5}, []sentence{{0, 0.5, nil}}, []float64{sigma(math.Log(0.001/0.999) - 1)}},
+		{"an empty unit", "lease", []sentence{{0, 0.5, ""}}, []float64{sigma(math.Log(0.001/0.999) - 1)}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -71,9 +73,9 @@ func sigma(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
 // TestOtherDocuments: what else is read changes nothing.
 func TestOtherDocuments(t *testing.T) {
-	one := []sentence{{0, 0.2, []int32{5, 8, 6}}, {0, 0.7, []int32{5}}, {0, 0.4, []int32{9, 9}}}
-	other := []sentence{{1, 0.3, []int32{5, 6}}, {1, 0.1, []int32{6, 6, 6, 6}}}
-	question := []int32{5, 6, 7}
+	one := []sentence{{0, 0.2, "lease cat rent"}, {0, 0.7, "lease"}, {0, 0.4, "dog dog"}}
+	other := []sentence{{1, 0.3, "lease rent"}, {1, 0.1, "rent rent rent rent"}}
+	question := "lease rent zebra"
 	want := slices.Concat(scores(lexical(), question, one), scores(lexical(), question, other))
 	if got := scores(lexical(), question, slices.Concat(one, other)); !slices.Equal(got, want) {
 		t.Errorf("together %v, alone %v", got, want)
@@ -92,8 +94,8 @@ func TestFeatures(t *testing.T) {
 		{[]float32{0.9, 0.1, 0.5}, 0.7},
 		{[]float32{0.1, 0.2, 0.8, 0.6}, 0.7},
 	} {
-		s := fusion.New(lexical(), nil)
-		s.Add(0, unit.Sentence, make([]int32, len(tt.keep)), tt.keep, 0.25)
+		s := fusion.New(lexical(), "")
+		s.Add(0, unit.Sentence, "", tt.keep, 0.25)
 		f := s.Features()[0]
 		if math.Abs(f.Critic-logit(tt.want)) > 1e-6 || math.Abs(f.Relevance-logit(0.25)) > 1e-6 || f.Lexical != 0 {
 			t.Errorf("%v: %+v, want the logit of %v", tt.keep, f, tt.want)
@@ -103,8 +105,8 @@ func TestFeatures(t *testing.T) {
 
 // TestWithoutWeights: a grain that has none is scored by the critic alone.
 func TestWithoutWeights(t *testing.T) {
-	s := fusion.New(lexical(), []int32{5})
-	s.Add(0, unit.Phrase, []int32{5, 6}, []float32{0.25, 0.75}, 0.9)
+	s := fusion.New(lexical(), "lease")
+	s.Add(0, unit.Phrase, "lease rent", []float32{0.25, 0.75}, 0.9)
 	if got := s.Scores(); !slices.Equal(got, []float32{0.5}) {
 		t.Errorf("got %v", got)
 	}
@@ -114,11 +116,71 @@ func TestValidate(t *testing.T) {
 	for name, w := range map[string]fusion.Weights{
 		"negative": {Critic: -1}, "negative words": {Lexical: -0.1}, "negative relevance": {Relevance: -0.1}, "not a number": {Bias: math.NaN()}, "infinite": {Critic: math.Inf(1)},
 	} {
-		if err := (&fusion.Options{Weights: map[unit.Unit]fusion.Weights{unit.Line: w}}).Validate(); err == nil {
+		if err := (fusion.ByGrain{unit.Line: w}).Validate(); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
 	if err := lexical().Validate(); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestTerms(t *testing.T) {
+	tests := []struct{ text, want string }{
+		{"", ""},
+		{"The lease's TERM, ends: 3.5 days!", "The|lease's|TERM|ends|3.5|days"},
+		{"退租须知", "退|租|退租|须|租须|知|须知"},
+		{"見 本ab 东", "見|本|ab|东"},
+		{"-- \x00 \xff", ""},
+	}
+	for _, tt := range tests {
+		var got []string
+		fusion.Terms(tt.text, func(w string) { got = append(got, w) })
+		if strings.Join(got, "|") != tt.want {
+			t.Errorf("%q: %q", tt.text, got)
+		}
+	}
+}
+
+func TestFold(t *testing.T) {
+	for form, want := range map[string]string{
+		"Terminating": "termin", "termination": "termin", "ＡＢＣ１": "abc1", "Straße": "straße", "I386": "i386", "退租": "退租", "": "",
+	} {
+		if got := fusion.Fold(form); got != want {
+			t.Errorf("%q: %q, want %q", form, got, want)
+		}
+	}
+}
+
+// TestLongQuestion: what is beyond the first terms changes nothing.
+func TestLongQuestion(t *testing.T) {
+	var question strings.Builder
+	for i := range 128 {
+		fmt.Fprintf(&question, "w%d ", i)
+	}
+	list := []sentence{{0, 0.5, "w127 cat"}, {0, 0.5, "w128 cat"}}
+	if got := scores(lexical(), question.String()+"w128", list); got[0] <= got[1] || got[1] != float32(sigma(-1)) {
+		t.Errorf("got %v", got)
+	}
+}
+
+// FuzzScorer: whatever the texts, scores are in [0,1], and a unit's own words never lower it below one without them.
+func FuzzScorer(f *testing.F) {
+	f.Add("When does the lease end?", "The lease ends in May.", "Cats purr.", float32(0.3))
+	f.Add("退租", "退租须知", "\xff\x00", float32(1))
+	f.Fuzz(func(t *testing.T, question, a, b string, p float32) {
+		if !(p >= 0 && p <= 1) {
+			return
+		}
+		s := fusion.New(lexical(), question)
+		s.Add(0, unit.Sentence, a, []float32{p}, p)
+		s.Add(0, unit.Sentence, b, []float32{p}, p)
+		floor := fusion.New(lexical(), "")
+		floor.Add(0, unit.Sentence, a, []float32{p}, p)
+		for _, got := range s.Scores() {
+			if !(got >= floor.Scores()[0] && got <= 1) {
+				t.Errorf("score %v", got)
+			}
+		}
+	})
 }

@@ -26,17 +26,6 @@ type Category struct {
 	ID   int32
 }
 
-// Question is the ids that stand for the question.
-func (h *Header) Question() []int32 {
-	var out []int32
-	for i, id := range h.IDs {
-		if h.Pool[i] {
-			out = append(out, id)
-		}
-	}
-	return out
-}
-
 // Layout builds the inputs of one kind of critic.
 type Layout interface {
 	// Header lays out instruction and query. Either may be empty, not both. It returns an error if the critic

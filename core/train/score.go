@@ -38,12 +38,14 @@ func (t *trainer) score(ctx context.Context) error {
 		return fmt.Errorf("writing the critic: %w", err)
 	}
 	if len(t.opt.Dev) == 0 {
+		t.state.Scored = t.state.Step
 		return copyCritic(t.opt.Out, lastFolder, bestFolder)
 	}
 	s, err := t.measure(ctx)
 	if err != nil {
 		return fmt.Errorf("measuring the critic: %w", err)
 	}
+	t.state.Scored = t.state.Step
 	better := s.Recall > t.state.Best
 	if t.state.Worse++; better {
 		t.state.Best, t.state.Worse = s.Recall, 0

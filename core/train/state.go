@@ -26,6 +26,7 @@ const stateFile = "state.safetensors"
 type state struct {
 	Print  string  `json:"fingerprint"` // of what must stay the same when it goes on
 	Step   int     `json:"step"`        // steps done; the data of the next one follow from it
+	Scored int     `json:"scored"`      // step of the last development score
 	Tokens int     `json:"tokens"`
 	Best   float64 `json:"best"`  // highest development score, −1 before the first
 	Worse  int     `json:"worse"` // scores since then

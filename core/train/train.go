@@ -171,32 +171,27 @@ func (t *trainer) run(ctx context.Context) error {
 	t.began = time.Now()
 	saved := t.began
 	next := t.draw(t.state.Step)
-	for t.state.Step < t.opt.Steps {
-		d := <-next
-		if d.err != nil {
-			return d.err
-		}
-		if t.state.Step+1 < t.opt.Steps {
+	for !t.done() && ctx.Err() == nil {
+		if t.state.Step < t.opt.Steps && !t.due() { // due at once: an interruption came between a step and its score
+			d := <-next
+			if d.err != nil {
+				return d.err
+			}
 			next = t.draw(t.state.Step + 1)
+			if err := t.step(d.batch); err != nil {
+				return err
+			}
 		}
-		if err := t.step(d.batch); err != nil {
-			return err
-		}
-		last := t.state.Step == t.opt.Steps || t.opt.Limit > 0 && time.Since(t.began) > t.opt.Limit
-		if last || t.state.Step%t.opt.DevEvery == 0 {
+		if t.due() {
 			if err := t.score(ctx); err != nil && ctx.Err() == nil {
 				return err
 			}
-			last = last || t.opt.Patience > 0 && t.state.Worse >= t.opt.Patience
 		}
-		if last || ctx.Err() != nil || time.Since(saved) > t.opt.SaveEvery {
+		if t.done() || ctx.Err() != nil || time.Since(saved) > t.opt.SaveEvery {
 			if err := t.save(); err != nil {
 				return err
 			}
 			saved = time.Now()
-		}
-		if last || ctx.Err() != nil {
-			break
 		}
 	}
 	if err := t.log.plot(filepath.Join(t.opt.Out, "plot.svg")); err != nil {
@@ -204,6 +199,18 @@ func (t *trainer) run(ctx context.Context) error {
 	}
 	return ctx.Err()
 }
+
+// over reports whether there is a reason to make no more steps.
+func (t *trainer) over() bool {
+	return t.state.Step >= t.opt.Steps || t.opt.Limit > 0 && time.Since(t.began) > t.opt.Limit || t.opt.Patience > 0 && t.state.Worse >= t.opt.Patience
+}
+
+// due reports whether a score is to be made before the next step.
+func (t *trainer) due() bool {
+	return t.state.Step > 0 && t.state.Scored < t.state.Step && (t.state.Step%t.opt.DevEvery == 0 || t.over())
+}
+
+func (t *trainer) done() bool { return t.over() && !t.due() }
 
 func (t *trainer) draw(i int) <-chan drawn {
 	out := make(chan drawn, 1)

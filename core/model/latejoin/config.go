@@ -76,12 +76,12 @@ func ParseConfig(text []byte) (Config, error) {
 }
 
 // fusion is how the critic's scores join with those of the words.
-func (c *Config) fusion() *fusion.Options {
-	o := &fusion.Options{Weights: map[unit.Unit]fusion.Weights{}, Stop: c.MatchStop}
+func (c *Config) fusion() fusion.ByGrain {
+	g := fusion.ByGrain{}
 	for name, w := range c.Fusion {
-		o.Weights[grains[slices.Index(c.Units, name)]] = w
+		g[grains[slices.Index(c.Units, name)]] = w
 	}
-	return o
+	return g
 }
 
 // unitRow is the row of unit.weight for a grain, -1 if there is none.
