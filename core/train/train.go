@@ -37,7 +37,7 @@ type Options struct {
 	Recipe *Recipe
 
 	Backend  string // of core/backend; empty: pure Go
-	BFloat16 bool   // compute in bfloat16, keep the weights in float32
+	BFloat16 bool   // compute in bfloat16, keep the weights in float32; not on pure Go
 	Seed     uint64
 	Resume   bool // go on where Out stands
 
@@ -85,6 +85,8 @@ func (o *Options) check() error {
 	switch {
 	case o.Out == "":
 		return bad("there is no folder for the results", "name one with --out")
+	case o.BFloat16 && (o.Backend == "" || o.Backend == backend.Go):
+		return bad("pure Go does not train in bfloat16", "give an XLA backend, or leave bfloat16 out")
 	case o.Steps < 1 || o.WarmUp < 0 || o.DevEvery < 1 || o.DevPerSet < 1 || o.Patience < 0:
 		return bad("%d steps, %d of warm-up, a score every %d on %d questions, patience %d", "give positive numbers", o.Steps, o.WarmUp, o.DevEvery, o.DevPerSet, o.Patience)
 	case o.BatchTokens < 64 || o.BatchTokens > 1<<22:

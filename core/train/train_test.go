@@ -63,6 +63,29 @@ func TestOverfit(t *testing.T) {
 	}
 }
 
+// TestBFloat16 holds that the loss in bfloat16 is that in float32, about, where a backend computes in it.
+func TestBFloat16(t *testing.T) {
+	for _, name := range backends(t) {
+		losses := map[bool][]float64{}
+		for _, narrow := range []bool{false, true} {
+			opt := quick(t, t.TempDir())
+			opt.Backend, opt.BFloat16 = name, narrow
+			opt.Progress = func(p Progress) { losses[narrow] = append(losses[narrow], p.Loss.Total) }
+			err := Run(t.Context(), opt)
+			if name == backend.Go && narrow {
+				wantFault(t, err, "XLA")
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i, got := range losses[true] {
+			if want := losses[false][i]; got < 0.9*want-0.05 || got > 1.1*want+0.05 {
+				t.Errorf("%s: step %d: loss %.3f, in float32 %.3f", name, i+1, got, want)
+			}
+		}
+	}
+}
+
 // backends are those that this build and machine have.
 func backends(t *testing.T) []string {
 	t.Helper()
