@@ -14,7 +14,7 @@
 //	     │  core/selector   units, scores, budget, pins → spans: one choice over all windows
 //	     ▼  core            spans → Result: slices of the input, in order
 //
-// core/model/… holds the critics, core/kernel and core/backend what they compute with, core/engine joins one of them
+// core/model/… holds the critics, core/train makes them, core/kernel and core/backend are what they compute with, core/engine joins one of them
 // with the Pipeline of this package; core/compat runs the released code's way beside it, for parity. Commands, the MCP server and the
 // langchaingo components take a Compressor.
 package core
