@@ -24,7 +24,7 @@ type PipelineOptions struct {
 
 	// BatchTokens is about how many ids the critic gets at a time; 0: 4096.
 	BatchTokens int
-	Fusion      fusion.ByGrain // how the critic's scores join with those of the words; nil: the critic alone scores
+	Fusion      *fusion.Options // how the critic's scores join with those of the words; nil: the critic alone scores
 }
 
 // Pipeline runs the stages for one critic. It is a Compressor, safe for concurrent use.

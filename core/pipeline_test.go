@@ -169,7 +169,7 @@ func TestExplainScoresEveryUnit(t *testing.T) {
 func TestFusion(t *testing.T) {
 	p := core.NewPipeline(core.PipelineOptions{
 		Critic: critictest.Func(func(*window.Window, int) float32 { return 0.4 }), Layout: critictest.Layout(64), Tokenizer: critictest.Tokenizer{},
-		Threshold: 0.5, Fusion: fusion.ByGrain{unit.Sentence: {Critic: 1, Lexical: 5}},
+		Threshold: 0.5, Fusion: &fusion.Options{Grains: map[unit.Unit]fusion.Weights{unit.Sentence: {Critic: 1, Lexical: 5}}},
 	})
 	want := "Parrots may terminate the peace."
 	for n := range 3 {

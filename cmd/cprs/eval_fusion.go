@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cprs-go/cprs/core"
 	"github.com/cprs-go/cprs/core/engine"
 	"github.com/cprs-go/cprs/core/eval"
 	"github.com/cprs-go/cprs/core/fusion"
@@ -28,8 +27,9 @@ func newFusionCommand() *cobra.Command {
 		Long: `Fit how the words of a question and the relevance of a window weigh beside a critic's labels of tokens, and shift the scores so that 0.5
 gives the recall asked for.
 
-The weights are those with the best mean recall at 5, 10 and 20 % kept, over the means of the sets; then the bias follows. They are fitted for sentences and for lines, where there are questions for them; paragraphs take those of sentences; phrases are left to the
-critic.`,
+The weights are those with the best mean recall at 5, 10 and 20 % kept, over the means of the sets; then the bias follows. They are fitted
+for sentences, for lines and for questions in other scripts than Latin, where there are questions of the kind; paragraphs take those of
+sentences; phrases are left to the critic.`,
 		Example: `  cprs eval fusion --critic run/best --write data/dev`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.CriticDir == "" {
@@ -50,7 +50,7 @@ critic.`,
 			}
 			defer e.Close()
 			opt.Judge, opt.Tokenizer = e, e.Tokenizer()
-			weights, err := fitGrains(cmd, sets, opt)
+			weights, err := fitKinds(cmd, sets, opt)
 			if err != nil {
 				return err
 			}
@@ -69,14 +69,14 @@ critic.`,
 	return cmd
 }
 
-// fitGrains fits every grain that the sets have questions for.
-func fitGrains(cmd *cobra.Command, sets []*eval.Set, opt eval.FitOptions) (map[string]fusion.Weights, error) {
+// fitKinds fits every kind that the sets have questions of.
+func fitKinds(cmd *cobra.Command, sets []*eval.Set, opt eval.FitOptions) (map[string]fusion.Weights, error) {
 	weights := map[string]fusion.Weights{}
 	var missing []error
-	for _, grain := range []core.Unit{core.UnitSentence, core.UnitLine} {
+	for _, k := range eval.Kinds {
 		show, done := countOn(cmd.ErrOrStderr(), "questions")
 		opt.Progress = show
-		fit, err := eval.FitFusion(cmd.Context(), sets, grain, opt)
+		fit, err := eval.FitFusion(cmd.Context(), sets, k, opt)
 		done()
 		if errors.Is(err, eval.ErrNoQuestion) {
 			missing = append(missing, err)
@@ -85,21 +85,21 @@ func fitGrains(cmd *cobra.Command, sets []*eval.Set, opt eval.FitOptions) (map[s
 		if err != nil {
 			return nil, err
 		}
-		weights[grain.String()] = fit.Weights
-		showFit(cmd.ErrOrStderr(), grain, fit)
+		weights[k.Name] = fit.Weights
+		showFit(cmd.ErrOrStderr(), k.Name, fit)
 	}
 	if len(weights) == 0 {
 		return nil, errors.Join(missing...)
 	}
-	if w, ok := weights[core.UnitSentence.String()]; ok {
-		weights[core.UnitParagraph.String()] = w
+	if w, ok := weights["sentence"]; ok {
+		weights["paragraph"] = w
 	}
 	return weights, nil
 }
 
-func showFit(w io.Writer, grain core.Unit, f *eval.Fit) {
-	fmt.Fprintf(w, "%s: %d questions; recall at 5, 10, 20 %%: labels alone %.3f, with relevance (%.1f) and words (%.0f) %.3f; at 0.5 (bias %.2f): recall %.3f with %.3f kept, %.3f where there is no answer\n",
-		grain, f.Questions, f.Alone, f.Weights.Relevance, f.Weights.Lexical, f.Fused, f.Weights.Bias, f.Recall, f.Kept, f.FalseKeep)
+func showFit(w io.Writer, kind string, f *eval.Fit) {
+	fmt.Fprintf(w, "%s: %d questions; recall at 5, 10, 20 %%: labels alone %.3f, labels %g, relevance %g and words %g %.3f; at 0.5 (bias %.2f): recall %.3f with %.3f kept, %.3f where there is no answer\n",
+		kind, f.Questions, f.Alone, f.Weights.Critic, f.Weights.Relevance, f.Weights.Lexical, f.Fused, f.Weights.Bias, f.Recall, f.Kept, f.FalseKeep)
 }
 
 // writeFusion puts weights into the configuration at path, whose text is given.

@@ -117,8 +117,9 @@ func showTraining(w io.Writer, opt *train.Options) {
 		}
 		last = time.Now()
 		l := p.Loss
-		fmt.Fprintf(w, "%sstep %d of %d: loss %.3f (tags %.3f, relevance %.3f, rank %.3f), rate %.1e, %.0f tokens/s%s",
-			open, p.Step, p.Steps, l.Total, l.Tags, l.Relevance, l.Rank, p.Rate, p.PerSecond, end)
+		left := time.Duration(float64(p.Tokens) / float64(p.Step) * float64(p.Steps-p.Step) / p.PerSecond * float64(time.Second))
+		fmt.Fprintf(w, "%sstep %d of %d: loss %.3f (tags %.3f, relevance %.3f, rank %.3f), rate %.1e, %.0f tokens/s, %v left%s",
+			open, p.Step, p.Steps, l.Total, l.Tags, l.Relevance, l.Rank, p.Rate, p.PerSecond, left.Round(time.Second), end)
 	}
 	opt.Scored = func(step int, s train.Score, best bool) {
 		mark := ""

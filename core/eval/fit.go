@@ -42,14 +42,15 @@ type Fit struct {
 	FalseKeep float64   // and where there is none
 }
 
-// ErrNoQuestion is wrapped by FitFusion if no set has a question for the grain.
-var ErrNoQuestion = errors.New("no question with an answer is kept")
+// ErrNoQuestion is wrapped by FitFusion if no set has a question of the kind.
+var ErrNoQuestion = errors.New("there is no question with an answer")
 
-// The weights that are tried against the critic's of 1, and thresholds, on the scale of logits, for the bias.
+// The weights that are tried, that of relevance as a share of the critic's; and thresholds, on the scale of logits, for the bias.
 var (
-	relevanceWeights = steps(0, 1, 0.2)
-	lexicalWeights   = steps(0, 8, 1)
-	thresholds       = steps(-6, 6, 0.05)
+	criticWeights   = []float64{1, 0.3, 0.1, 0.03} // the first wins a draw
+	relevanceShares = steps(0, 1, 0.2)
+	lexicalWeights  = steps(0, 8, 1)
+	thresholds      = steps(-6, 6, 0.05)
 )
 
 func steps(from, to, by float64) []float64 {
@@ -60,10 +61,23 @@ func steps(from, to, by float64) []float64 {
 	return out
 }
 
-// FitFusion chooses the weights of core/fusion for one grain, UnitSentence or UnitLine: those of relevance and words by recall at the
-// shares, then the bias, so that a score of one half means the recall asked for. Questions that are kept at another grain are passed over.
-func FitFusion(ctx context.Context, sets []*Set, grain core.Unit, opt FitOptions) (*Fit, error) {
-	questions, err := judge(ctx, sets, grain, opt)
+// Kind is the questions that share weights.
+type Kind struct {
+	Name    string // in a critic's config.json
+	matches func(*Query, *Record) bool
+}
+
+// Kinds are those of core/fusion: by the grain that a question is kept at, and by its script.
+var Kinds = []Kind{
+	{"sentence", func(q *Query, r *Record) bool { return !fusion.NonLatin(q.Text) && q.Unit(r) == core.UnitSentence }},
+	{"line", func(q *Query, r *Record) bool { return !fusion.NonLatin(q.Text) && q.Unit(r) == core.UnitLine }},
+	{"non_latin", func(q *Query, r *Record) bool { return fusion.NonLatin(q.Text) }},
+}
+
+// FitFusion chooses the weights of core/fusion for one kind of questions: those of relevance and words by recall at the shares, then the
+// bias, so that a score of one half means the recall asked for.
+func FitFusion(ctx context.Context, sets []*Set, kind Kind, opt FitOptions) (*Fit, error) {
+	questions, err := judge(ctx, sets, kind, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -74,19 +88,16 @@ func FitFusion(ctx context.Context, sets []*Set, grain core.Unit, opt FitOptions
 		}
 	}
 	if f.Questions == 0 {
-		return nil, fmt.Errorf("%w by the %v", ErrNoQuestion, grain)
+		return nil, fmt.Errorf("%w: kind %s", ErrNoQuestion, kind.Name)
 	}
 	best := math.Inf(-1)
-	for _, relevance := range relevanceWeights {
-		for _, lexical := range lexicalWeights {
-			w := fusion.Weights{Critic: 1, Relevance: relevance, Lexical: lexical}
-			recall := meansBySet(questions, true, func(q *judged) []float64 { return q.recallAt(w, opt.Shares) })
-			if f.Alone == nil {
-				f.Alone = recall
-			}
-			if s := sum(recall); s > best+1e-4 {
-				best, f.Weights, f.Fused = s, w, recall
-			}
+	for _, w := range candidates() {
+		recall := meansBySet(questions, true, func(q *judged) []float64 { return q.recallAt(w, opt.Shares) })
+		if f.Alone == nil {
+			f.Alone = recall
+		}
+		if s := sum(recall); s > best+1e-4 {
+			best, f.Weights, f.Fused = s, w, recall
 		}
 	}
 	w := f.Weights
@@ -103,6 +114,19 @@ func FitFusion(ctx context.Context, sets []*Set, grain core.Unit, opt FitOptions
 	return f, nil
 }
 
+// candidates are the weights that are tried, without bias; the first is the critic's labels alone.
+func candidates() []fusion.Weights {
+	var out []fusion.Weights
+	for _, critic := range criticWeights {
+		for _, share := range relevanceShares {
+			for _, lexical := range lexicalWeights {
+				out = append(out, fusion.Weights{Critic: critic, Relevance: critic * share, Lexical: lexical})
+			}
+		}
+	}
+	return out
+}
+
 // judged is a question with what is known of each unit.
 type judged struct {
 	set             string
@@ -111,13 +135,13 @@ type judged struct {
 	evidence, total float64   // their sums
 }
 
-// judge asks the critic about the questions of one grain.
-func judge(ctx context.Context, sets []*Set, grain core.Unit, opt FitOptions) ([]*judged, error) {
+// judge asks the critic about the questions of one kind.
+func judge(ctx context.Context, sets []*Set, kind Kind, opt FitOptions) ([]*judged, error) {
 	var tasks []task
 	total, done := 0, 0
 	for _, s := range sets {
 		for _, t := range sample(s, opt.PerSet, opt.Seed) {
-			t.queries = slices.DeleteFunc(t.queries, func(q *Query) bool { return q.Unit(t.record) != grain })
+			t.queries = slices.DeleteFunc(t.queries, func(q *Query) bool { return !kind.matches(q, t.record) })
 			total += len(t.queries)
 			tasks = append(tasks, t)
 		}
@@ -125,7 +149,7 @@ func judge(ctx context.Context, sets []*Set, grain core.Unit, opt FitOptions) ([
 	var out []*judged
 	for _, t := range tasks {
 		for _, q := range t.queries {
-			j, err := judgeOne(ctx, t, q, grain, opt)
+			j, err := judgeOne(ctx, t, q, opt)
 			if err != nil {
 				return nil, fmt.Errorf("record %s: %q: %w", t.record.ID, q.Text, err)
 			}
@@ -140,8 +164,8 @@ func judge(ctx context.Context, sets []*Set, grain core.Unit, opt FitOptions) ([
 	return out, nil
 }
 
-func judgeOne(ctx context.Context, t task, q *Query, grain core.Unit, opt FitOptions) (*judged, error) {
-	req := core.Request{Query: q.Text, Unit: grain, Explain: true}
+func judgeOne(ctx context.Context, t task, q *Query, opt FitOptions) (*judged, error) {
+	req := core.Request{Query: q.Text, Unit: q.Unit(t.record)}
 	for _, d := range t.record.Docs {
 		req.Documents = append(req.Documents, core.Document{Title: d.Title, Text: d.Text})
 	}

@@ -39,19 +39,19 @@ func stays(t *testing.T) *eval.Set {
 	return &eval.Set{Name: "stays", Records: records}
 }
 
-func fit(t *testing.T, recall float64, grain core.Unit) (*eval.Fit, error) {
+func fit(t *testing.T, recall float64, kind int) (*eval.Fit, error) {
 	t.Helper()
 	// The critic says the same of all.
 	c := core.NewPipeline(core.PipelineOptions{
-		Critic: critictest.Func(func(*window.Window, int) float32 { return 0.5 }), Layout: critictest.Layout(64), Tokenizer: critictest.Tokenizer{}, Threshold: 0.5, Fusion: fusion.ByGrain{},
+		Critic: critictest.Func(func(*window.Window, int) float32 { return 0.5 }), Layout: critictest.Layout(64), Tokenizer: critictest.Tokenizer{}, Threshold: 0.5, Fusion: &fusion.Options{},
 	})
-	return eval.FitFusion(context.Background(), []*eval.Set{stays(t)}, grain, eval.FitOptions{
+	return eval.FitFusion(context.Background(), []*eval.Set{stays(t)}, eval.Kinds[kind], eval.FitOptions{
 		Judge: c, Tokenizer: critictest.Tokenizer{}, Shares: []float64{0.05, 0.1, 0.2}, Recall: recall,
 	})
 }
 
 func TestFitFusion(t *testing.T) {
-	f, err := fit(t, 0.8, core.UnitSentence)
+	f, err := fit(t, 0.8, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func TestFitFusion(t *testing.T) {
 }
 
 func TestFitFusionWithoutQuestions(t *testing.T) {
-	if _, err := fit(t, 0.8, core.UnitLine); !errors.Is(err, eval.ErrNoQuestion) || !strings.Contains(err.Error(), "line") {
+	if _, err := fit(t, 0.8, 1); !errors.Is(err, eval.ErrNoQuestion) || !strings.Contains(err.Error(), "line") {
 		t.Errorf("got %v", err)
 	}
 }

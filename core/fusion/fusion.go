@@ -5,10 +5,12 @@
 package fusion
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/cprs-go/cprs/core/unit"
 )
@@ -34,23 +36,54 @@ func (w Weights) Logit(f Features) float64 {
 	return w.Critic*f.Critic + w.Relevance*f.Relevance + w.Lexical*f.Lexical + w.Bias
 }
 
-// ByGrain are the weights that come with a critic's checkpoint, whose probabilities they were fitted to. A unit of a grain without weights
-// scores the mean of its tokens' keep probabilities.
-type ByGrain map[unit.Unit]Weights
+// Options come with a critic's checkpoint, whose probabilities they were fitted to.
+type Options struct {
+	// Grains are the weights by grain. A unit of a grain without weights scores the mean of its tokens' keep probabilities.
+	Grains map[unit.Unit]Weights
+	// NonLatin, if set, takes the place of them where the question is in another script, which the critic may read badly.
+	NonLatin *Weights
+}
 
 // Validate refuses weights that would not rank.
-func (g ByGrain) Validate() error {
-	for u, w := range g {
-		for _, v := range []float64{w.Critic, w.Relevance, w.Lexical, w.Bias} {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return fmt.Errorf("fusion of grain %v: a weight is %v", u, v)
-			}
+func (o *Options) Validate() error {
+	for u, w := range o.Grains {
+		if err := w.validate(); err != nil {
+			return fmt.Errorf("fusion of grain %v: %w", u, err)
 		}
-		if w.Critic < 0 || w.Relevance < 0 || w.Lexical < 0 {
-			return fmt.Errorf("fusion of grain %v: a weight is negative", u)
+	}
+	if o.NonLatin != nil {
+		if err := o.NonLatin.validate(); err != nil {
+			return fmt.Errorf("fusion of other scripts: %w", err)
 		}
 	}
 	return nil
+}
+
+func (w Weights) validate() error {
+	for _, v := range []float64{w.Critic, w.Relevance, w.Lexical, w.Bias} {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("a weight is %v", v)
+		}
+	}
+	if w.Critic < 0 || w.Relevance < 0 || w.Lexical < 0 {
+		return errors.New("a weight is negative")
+	}
+	return nil
+}
+
+// NonLatin reports whether most letters of a text are of another script.
+func NonLatin(text string) bool {
+	balance := 0
+	for _, r := range text {
+		switch {
+		case !unicode.IsLetter(r):
+		case unicode.Is(unicode.Latin, r):
+			balance--
+		default:
+			balance++
+		}
+	}
+	return balance > 0
 }
 
 // BM25's constants, as in most engines: how fast repeats of a word stop to count, and how much a long unit is held back.
@@ -73,12 +106,13 @@ const mostForms = 1 << 14
 
 // Scorer collects the units of one request and scores them when all are known.
 type Scorer struct {
-	weights ByGrain
-	terms   map[string]int // of the question, folded: to their places
-	forms   map[string]int // of words as they stand: the place of the term, or −1
-	docs    []document
-	units   []scored
-	match   []match // of all units, in order
+	opt      *Options
+	nonLatin bool           // the question
+	terms    map[string]int // of the question, folded: to their places
+	forms    map[string]int // of words as they stand: the place of the term, or −1
+	docs     []document
+	units    []scored
+	match    []match // of all units, in order
 
 	sorted []float32 // scratch
 }
@@ -103,8 +137,8 @@ type document struct {
 }
 
 // New is a Scorer for a question.
-func New(weights ByGrain, question string) *Scorer {
-	s := &Scorer{weights: weights, terms: map[string]int{}, forms: map[string]int{}}
+func New(opt *Options, question string) *Scorer {
+	s := &Scorer{opt: opt, nonLatin: NonLatin(question), terms: map[string]int{}, forms: map[string]int{}}
 	Terms(question, func(form string) {
 		if stop[strings.ToLower(form)] || len(form) > longestWord || len(s.terms) == mostTerms {
 			return
@@ -188,7 +222,10 @@ func (s *Scorer) Scores() []float32 {
 	features := s.Features()
 	for i, u := range s.units {
 		out[i] = u.mean
-		if w, ok := s.weights[u.grain]; ok {
+		if w, ok := s.opt.Grains[u.grain]; ok {
+			if s.nonLatin && s.opt.NonLatin != nil {
+				w = *s.opt.NonLatin
+			}
 			out[i] = float32(1 / (1 + math.Exp(-w.Logit(features[i]))))
 		}
 	}

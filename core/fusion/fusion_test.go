@@ -18,7 +18,7 @@ type sentence struct {
 	text   string
 }
 
-func scores(o fusion.ByGrain, question string, list []sentence) []float32 {
+func scores(o *fusion.Options, question string, list []sentence) []float32 {
 	s := fusion.New(o, question)
 	for _, u := range list {
 		s.Add(u.doc, unit.Sentence, u.text, repeat(u.critic, len(strings.Fields(u.text))), 0.5)
@@ -28,8 +28,8 @@ func scores(o fusion.ByGrain, question string, list []sentence) []float32 {
 
 func repeat(p float32, n int) []float32 { return slices.Repeat([]float32{p}, n) }
 
-func lexical() fusion.ByGrain {
-	return fusion.ByGrain{unit.Sentence: {Critic: 1, Lexical: 5, Bias: -1}}
+func lexical() *fusion.Options {
+	return &fusion.Options{Grains: map[unit.Unit]fusion.Weights{unit.Sentence: {Critic: 1, Lexical: 5, Bias: -1}}}
 }
 
 func TestScores(t *testing.T) {
@@ -116,12 +116,26 @@ func TestValidate(t *testing.T) {
 	for name, w := range map[string]fusion.Weights{
 		"negative": {Critic: -1}, "negative words": {Lexical: -0.1}, "negative relevance": {Relevance: -0.1}, "not a number": {Bias: math.NaN()}, "infinite": {Critic: math.Inf(1)},
 	} {
-		if err := (fusion.ByGrain{unit.Line: w}).Validate(); err == nil {
+		if err := (&fusion.Options{Grains: map[unit.Unit]fusion.Weights{unit.Line: w}}).Validate(); err == nil {
 			t.Errorf("%s: no error", name)
+		}
+		if err := (&fusion.Options{NonLatin: &w}).Validate(); err == nil {
+			t.Errorf("%s, other scripts: no error", name)
 		}
 	}
 	if err := lexical().Validate(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestNonLatin: the script of the question decides which weights count.
+func TestNonLatin(t *testing.T) {
+	o := lexical()
+	o.NonLatin = &fusion.Weights{Critic: 1, Bias: 2}
+	for question, want := range map[string]float64{"lease": -1, "租约": 2, "аренда": 2, "": -1, "3.5": -1, "KI 租": -1, "K 租约": 2} {
+		if got := scores(o, question, []sentence{{0, 0.5, "cat"}}); math.Abs(float64(got[0])-sigma(want)) > 1e-6 {
+			t.Errorf("%q: %v", question, got)
+		}
 	}
 }
 

@@ -25,10 +25,13 @@ type Config struct {
 	MatchStop    []int32     `json:"match_stop"` // ids that do not count as a match with the header
 	Encoder      bert.Config `json:"encoder"`
 
-	// Fusion holds the weights that join the critic's scores with those of the words, by the names of Units; without, the critic
-	// alone scores.
+	// Fusion holds the weights that join the critic's scores with those of the words, by the names of Units, and for questions in other
+	// scripts by nonLatin; without, the critic alone scores.
 	Fusion map[string]fusion.Weights `json:"fusion,omitempty"`
 }
+
+// nonLatin names the weights for questions in other scripts than Latin.
+const nonLatin = "non_latin"
 
 // grains are the names of Units in their order, the rows of unit.weight.
 var grains = []unit.Unit{unit.Phrase, unit.Sentence, unit.Paragraph, unit.Line}
@@ -65,8 +68,8 @@ func ParseConfig(text []byte) (Config, error) {
 		}
 	}
 	for name := range c.Fusion {
-		if !slices.Contains(c.Units, name) {
-			return c, fmt.Errorf("configuration: fusion of %q, not one of %q", name, c.Units)
+		if name != nonLatin && !slices.Contains(c.Units, name) {
+			return c, fmt.Errorf("configuration: fusion of %q, not one of %q or %s", name, c.Units, nonLatin)
 		}
 	}
 	if err := c.fusion().Validate(); err != nil {
@@ -76,12 +79,16 @@ func ParseConfig(text []byte) (Config, error) {
 }
 
 // fusion is how the critic's scores join with those of the words.
-func (c *Config) fusion() fusion.ByGrain {
-	g := fusion.ByGrain{}
+func (c *Config) fusion() *fusion.Options {
+	o := &fusion.Options{Grains: map[unit.Unit]fusion.Weights{}}
 	for name, w := range c.Fusion {
-		g[grains[slices.Index(c.Units, name)]] = w
+		if name == nonLatin {
+			o.NonLatin = &w
+		} else {
+			o.Grains[grains[slices.Index(c.Units, name)]] = w
+		}
 	}
-	return g
+	return o
 }
 
 // unitRow is the row of unit.weight for a grain, -1 if there is none.

@@ -67,7 +67,7 @@ func Load(ckpt *checkpoint.Checkpoint, hash string) (*Model, error) {
 func (m *Model) Config() Config { return m.cfg }
 
 // Fusion is how the critic's scores join with those of the words.
-func (m *Model) Fusion() fusion.ByGrain { return m.cfg.fusion() }
+func (m *Model) Fusion() *fusion.Options { return m.cfg.fusion() }
 
 // Hash is the SHA-256 of configuration and weights, in hex.
 func (m *Model) Hash() string { return m.hash }
