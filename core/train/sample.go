@@ -73,7 +73,6 @@ func (s *sampler) batch(i int) (*batch, error) {
 			return nil, fmt.Errorf("drawing batch %d: %d draws gave no more windows", i, mostTries)
 		}
 		d := &draw{sampler: s, Rand: rng, layout: layout, most: min(s.recipe.Windows, b.windows-used.windows)}
-		// The headers that are left must do for the windows that are left.
 		d.questions = min(s.recipe.Questions, b.headers-used.headers)
 		g, err := d.group()
 		if err != nil {
@@ -82,11 +81,8 @@ func (s *sampler) batch(i int) (*batch, error) {
 		if g == nil {
 			continue
 		}
-		for len(g.questions) > 1 && b.headers-used.headers-len(g.questions) < (b.windows-used.windows-len(g.windows)+1)/2 {
+		for len(g.questions) > 1 && !used.leaves(b, len(g.windows), len(g.questions)) {
 			g.questions = g.questions[:len(g.questions)-1]
-		}
-		if pairs := len(g.windows) * len(g.questions); used.pairs+pairs > b.pairs {
-			g.questions = g.questions[:1]
 		}
 		groups = append(groups, *g)
 		used.windows += len(g.windows)
@@ -98,6 +94,12 @@ func (s *sampler) batch(i int) (*batch, error) {
 	}
 	b.headerTokens = min((used.headerTokens+31)/32*32, s.cfg.Encoder.Positions)
 	return pack(groups, b), nil
+}
+
+// leaves reports whether, after one more group, there are headers and pairs enough for the windows that are left of a batch.
+func (used shape) leaves(b shape, windows, questions int) bool {
+	left := b.windows - used.windows - windows
+	return b.headers-used.headers-questions >= (left+1)/2 && b.pairs-used.pairs-windows*questions >= left
 }
 
 // draw makes one group.

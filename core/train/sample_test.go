@@ -87,6 +87,22 @@ func checkBatch(t *testing.T, b *batch) {
 	}
 }
 
+// TestManyQuestions holds that a batch is filled, and not more than that, whatever the recipe asks for.
+func TestManyQuestions(t *testing.T) {
+	for _, questions := range []int{1, 3, 64} {
+		for _, windows := range []int{1, 64} {
+			s := samplerOf(t, func(o *Options) { o.Recipe.Questions, o.Recipe.Windows, o.BatchTokens = questions, windows, 512 })
+			for i := range 10 {
+				b, err := s.batch(i)
+				if err != nil {
+					t.Fatal(err)
+				}
+				checkBatch(t, b)
+			}
+		}
+	}
+}
+
 // TestAbsent holds that with nothing but questions without an answer no evidence is in any batch.
 func TestAbsent(t *testing.T) {
 	s := samplerOf(t, func(o *Options) { o.Recipe.Unanswerable, o.Recipe.Questions = 1, 1 })

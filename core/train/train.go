@@ -74,7 +74,7 @@ type Progress struct {
 func Defaults() Options {
 	return Options{
 		Seed: 1, Steps: 1000, WarmUp: 50, BatchTokens: 4096, JointRate: 2e-4, EncoderRate: 5e-5, Frozen: 3, Ranking: 0.25, Average: 0.99,
-		SaveEvery: 5 * time.Minute, DevEvery: 200, DevPerSet: 6,
+		SaveEvery: 5 * time.Minute, DevEvery: 200, DevPerSet: 20,
 	}
 }
 
