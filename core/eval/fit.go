@@ -45,11 +45,12 @@ type Fit struct {
 // ErrNoQuestion is wrapped by FitFusion if no set has a question of the kind.
 var ErrNoQuestion = errors.New("there is no question with an answer")
 
-// The weights that are tried, that of relevance as a share of the critic's; and thresholds, on the scale of logits, for the bias.
+// The weights that are tried: those of the words beside a critic's of 1, then less of the critic beside the most of the words; that of
+// relevance as a share of the critic's. And thresholds, on the scale of logits, for the bias.
 var (
-	criticWeights   = []float64{1, 0.3, 0.1, 0.03} // the first wins a draw
-	relevanceShares = steps(0, 1, 0.2)
 	lexicalWeights  = steps(0, 8, 1)
+	criticWeights   = []float64{0.6, 0.4, 0.2, 0.1, 0.05}
+	relevanceShares = steps(0, 1, 0.2)
 	thresholds      = steps(-6, 6, 0.05)
 )
 
@@ -117,11 +118,12 @@ func FitFusion(ctx context.Context, sets []*Set, kind Kind, opt FitOptions) (*Fi
 // candidates are the weights that are tried, without bias; the first is the critic's labels alone.
 func candidates() []fusion.Weights {
 	var out []fusion.Weights
-	for _, critic := range criticWeights {
-		for _, share := range relevanceShares {
-			for _, lexical := range lexicalWeights {
-				out = append(out, fusion.Weights{Critic: critic, Relevance: critic * share, Lexical: lexical})
-			}
+	for _, share := range relevanceShares {
+		for _, lexical := range lexicalWeights {
+			out = append(out, fusion.Weights{Critic: 1, Relevance: share, Lexical: lexical})
+		}
+		for _, critic := range criticWeights {
+			out = append(out, fusion.Weights{Critic: critic, Relevance: critic * share, Lexical: slices.Max(lexicalWeights)})
 		}
 	}
 	return out
