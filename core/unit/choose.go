@@ -42,7 +42,7 @@ var grainWords = func() map[string]Unit {
 
 // Choose resolves Auto for a text. The first grain that the instruction names decides ("the exact value", "which lines", "paragraphs about", also in
 // Chinese, Japanese, German, French, Spanish and Portuguese), the query's if there is no instruction. Else the text decides: logs,
-// code, tables, chats and lists are kept by lines, all else by sentences. It reads the start of the text only.
+// tables, settings, output of programs, code, chats and lists are kept by lines, all else by sentences. It reads the start of the text only.
 func Choose(instruction, query, text string) Unit {
 	if strings.TrimSpace(instruction) == "" {
 		instruction = query
@@ -84,24 +84,28 @@ func endsThere(s string, i int) bool {
 	return isSpaceless(last) || !unicode.IsLetter(next) && !unicode.IsDigit(next)
 }
 
-// isLineOriented reports whether most lines at the start of text say something by themselves: they belong to a log, table, chat, list or program.
+// isLineOriented reports whether the start of text is written in lines: at least half of them say something by themselves and hold half of the
+// text, and at most one in ten is a sentence or a part of one. Headings and a few words go with either. Where prose and lines are mixed, sentences
+// serve better: Split ends them at the lines of tables, logs and code.
 func isLineOriented(text string) bool {
 	const sample = 64 << 10
 	text = text[:min(len(text), sample)]
-	lines, bytes := 0, 0
-	own, ownBytes := 0, 0
+	lines, items, sentences := 0, 0, 0
+	bytes, itemBytes := 0, 0
 	r := newLineReader(text)
 	for l, ok := r.next(); ok; l, ok = r.next() {
-		if l.empty() {
+		if l.empty() || l.kind == heading || l.kind == rule {
 			continue
 		}
 		lines++
 		bytes += l.body - l.first
-		switch l.kind {
-		case row, record, code, fence, bullet, label:
-			own++
-			ownBytes += l.body - l.first
+		switch {
+		case isItem(text, l):
+			items++
+			itemBytes += l.body - l.first
+		case isSentence(text, l):
+			sentences++
 		}
 	}
-	return lines >= 3 && own*10 >= lines*7 && ownBytes*2 >= bytes
+	return lines >= 3 && items*2 >= lines && itemBytes*2 >= bytes && sentences*10 <= lines
 }

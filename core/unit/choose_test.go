@@ -79,6 +79,26 @@ func TestChooseByText(t *testing.T) {
 	}
 }
 
+// TestChooseByLayout checks what Choose makes of texts as people have them, and that sentences swallow no lines of those that are written in lines.
+func TestChooseByLayout(t *testing.T) {
+	_, cases := readCases(t, layoutsFile)
+	for _, c := range cases {
+		text := c.text()
+		if got := Choose("", "", text); got != c.unit {
+			t.Errorf("%s: %s, want %s", c.name, got, c.unit)
+		}
+		if c.unit != Line {
+			continue
+		}
+		for r := range Split(text, Sentence) {
+			r = Trim(text, r)
+			if s := text[r.Start:r.End]; strings.Contains(s, "\n") {
+				t.Errorf("%s: a sentence of several lines: %q", c.name, s)
+			}
+		}
+	}
+}
+
 func TestString(t *testing.T) {
 	for u, want := range map[Unit]string{Auto: "auto", Phrase: "phrase", Sentence: "sentence", Line: "line", Paragraph: "paragraph", -1: "unknown", 5: "unknown"} {
 		if u.String() != want {

@@ -81,6 +81,9 @@ func (r *runReader) joins(cur, next line) bool {
 	if cur.start >= r.wrap.until {
 		r.wrap = r.measure(cur, next)
 	}
+	if r.wrap.items && (isItem(text, next) || cur.kind != bullet && isItem(text, cur)) {
+		return false // also where its lines are of one width by chance
+	}
 	last, _ := utf8.DecodeLastRuneInString(text[cur.first:cur.body])
 	stopped := last == ';' || isMoreStop(last) && !endsShort(text[cur.first:cur.body])
 	switch next.kind {
@@ -127,6 +130,7 @@ type wrap struct {
 	width   int  // of the longest line that another follows
 	pairs   int  // of a line with prose after it
 	regular bool // in most pairs, the first word of the second line would not have fitted on the first
+	items   bool // two lines in five, of those without a bullet or number, say something by themselves
 }
 
 // measure looks at the lines of the block that starts with cur and next, at most at blockLines.
@@ -136,6 +140,17 @@ func (r *runReader) measure(cur, next line) wrap {
 	var filled [blockLines]int // columns that each pair needs to be on one line
 	ahead := r.lines
 	w := wrap{}
+	lines, items := 0, 0
+	count := func(l line) {
+		if l.kind == bullet || l.kind == numbered {
+			return
+		}
+		lines++
+		if isItem(text, l) {
+			items++
+		}
+	}
+	count(cur)
 	for w.pairs < blockLines && next.kind != blank && !next.kind.whole() {
 		if next.kind == prose || next.kind == quote {
 			width := columns(text[cur.start:cur.body])
@@ -143,6 +158,7 @@ func (r *runReader) measure(cur, next line) wrap {
 			filled[w.pairs] = width + 1 + columns(firstWord(text, next))
 			w.pairs++
 		}
+		count(next)
 		w.until = next.end
 		cur = next
 		var ok bool
@@ -156,6 +172,7 @@ func (r *runReader) measure(cur, next line) wrap {
 			tight++
 		}
 	}
+	w.items = items >= 2 && items*5 >= lines*2
 	w.regular = w.pairs >= 2 && w.width >= minWrap && w.width <= maxWrap && tight*4 >= w.pairs*3
 	return w
 }

@@ -18,8 +18,9 @@ var rewrite = flag.Bool("rewrite", false, "write what is found to testdata")
 var units = []Unit{Phrase, Sentence, Line, Paragraph}
 
 const (
-	casesFile = "testdata/units.txt"
-	mark      = "¦"
+	casesFile   = "testdata/units.txt"
+	layoutsFile = "testdata/layouts.txt"
+	mark        = "¦"
 )
 
 // special turns the escapes of the cases into what they stand for, plain turns them back.
@@ -35,10 +36,10 @@ type testCase struct {
 
 func (c testCase) text() string { return strings.ReplaceAll(special.Replace(c.want), mark, "") }
 
-// readCases reads the file of cases. It returns the text before them too.
-func readCases(t testing.TB) (intro string, cases []testCase) {
+// readCases reads a file of cases. It returns the text before them too.
+func readCases(t testing.TB, file string) (intro string, cases []testCase) {
 	t.Helper()
-	data, err := os.ReadFile(casesFile)
+	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +71,7 @@ func marked(text string, u Unit) string {
 }
 
 func TestSplit(t *testing.T) {
-	intro, cases := readCases(t)
+	intro, cases := readCases(t, casesFile)
 	var out strings.Builder
 	out.WriteString(intro + "\n")
 	for _, c := range cases {
@@ -158,9 +159,11 @@ var hardTexts = []string{
 }
 
 func TestInvariants(t *testing.T) {
-	_, cases := readCases(t)
-	for _, c := range cases {
-		check(t, c.text())
+	for _, file := range []string{casesFile, layoutsFile} {
+		_, cases := readCases(t, file)
+		for _, c := range cases {
+			check(t, c.text())
+		}
 	}
 	for _, text := range hardTexts {
 		check(t, text)
@@ -185,7 +188,7 @@ func TestAroundMaxBytes(t *testing.T) {
 
 // TestStable checks that more paragraphs change no unit before them.
 func TestStable(t *testing.T) {
-	_, cases := readCases(t)
+	_, cases := readCases(t, casesFile)
 	for _, c := range cases {
 		text := strings.TrimRightFunc(c.text(), isSpace)
 		for _, u := range units {
@@ -200,7 +203,7 @@ func TestStable(t *testing.T) {
 
 // TestStops checks that a caller may stop at any unit.
 func TestStops(t *testing.T) {
-	_, cases := readCases(t)
+	_, cases := readCases(t, casesFile)
 	for _, c := range cases {
 		for _, u := range units {
 			all := collect(c.text(), u)
@@ -232,9 +235,11 @@ func TestTrim(t *testing.T) {
 }
 
 func FuzzSplit(f *testing.F) {
-	_, cases := readCases(f)
-	for _, c := range cases {
-		f.Add(c.text(), uint16(1))
+	for _, file := range []string{casesFile, layoutsFile} {
+		_, cases := readCases(f, file)
+		for _, c := range cases {
+			f.Add(c.text(), uint16(1))
+		}
 	}
 	for _, text := range hardTexts {
 		f.Add(text[:min(len(text), 200)], uint16(len(text)/200+1))
