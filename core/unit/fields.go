@@ -81,6 +81,12 @@ func cellLen(s string) int {
 }
 
 func (f *fields) add(s string) {
+	if isSmall(s) {
+		f.all++
+		f.words++
+		f.bytes += len(s)
+		return
+	}
 	if !strings.ContainsFunc(s, isSolid) {
 		return
 	}
@@ -104,6 +110,19 @@ func (f *fields) add(s string) {
 
 // isSolid reports whether r is a letter, digit or symbol rather than punctuation.
 func isSolid(r rune) bool { return unicode.In(r, unicode.L, unicode.N, unicode.S) }
+
+// isSmall reports whether s is ASCII letters, small but for the first, perhaps with a stop or comma. It tells most words at little cost.
+func isSmall(s string) bool {
+	if last := s[len(s)-1]; last == ',' || last == '.' {
+		s = s[:len(s)-1]
+	}
+	for i := 1; i < len(s); i++ {
+		if !isLower(s[i]) {
+			return false
+		}
+	}
+	return s != "" && isAlpha(s[0])
+}
 
 // isSign reports whether s is a mathematical sign or an arrow, perhaps of several characters.
 func isSign(s string) bool {
