@@ -54,10 +54,13 @@ var (
 	thresholds      = steps(-6, 6, 0.05)
 )
 
+// hundredths rounds to them, so that a configuration reads well.
+func hundredths(x float64) float64 { return math.Round(100*x) / 100 }
+
 func steps(from, to, by float64) []float64 {
 	var out []float64
 	for i := 0; from+float64(i)*by < to+by/2; i++ {
-		out = append(out, from+float64(i)*by)
+		out = append(out, hundredths(from+float64(i)*by))
 	}
 	return out
 }
@@ -104,7 +107,7 @@ func FitFusion(ctx context.Context, sets []*Set, kind Kind, opt FitOptions) (*Fi
 	w := f.Weights
 	for _, t := range slices.Backward(thresholds) { // the highest that recalls enough
 		at := meansBySet(questions, true, func(q *judged) []float64 { return q.above(w, t) })
-		f.Recall, f.Kept, f.Weights.Bias = at[0], at[1], -t
+		f.Recall, f.Kept, f.Weights.Bias = at[0], at[1], hundredths(-t)
 		if f.Recall >= opt.Recall {
 			break
 		}
@@ -123,7 +126,7 @@ func candidates() []fusion.Weights {
 			out = append(out, fusion.Weights{Critic: 1, Relevance: share, Lexical: lexical})
 		}
 		for _, critic := range criticWeights {
-			out = append(out, fusion.Weights{Critic: critic, Relevance: critic * share, Lexical: slices.Max(lexicalWeights)})
+			out = append(out, fusion.Weights{Critic: critic, Relevance: hundredths(critic * share), Lexical: slices.Max(lexicalWeights)})
 		}
 	}
 	return out

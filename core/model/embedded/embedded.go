@@ -17,7 +17,7 @@ import (
 	"github.com/cprs-go/cprs/core/tokenizer/wordpiece"
 )
 
-//go:generate go run ./gen ../../../../shared/critic
+//go:generate go run ./gen $CPRS_CRITIC
 
 //go:embed config.json
 var config []byte

@@ -3,7 +3,7 @@
 package embedded
 
 // hash is the SHA-256 of config.json followed by model.safetensors.
-const hash = "361ed37da73c431ee1a228adb5242d062b14b4efcdd1622e600e7a344beac2c9"
+const hash = "aa3ee91a0d305d1336c9f6b553eba343907e0b4674e8528875fb8e5e51bf3d7e"
 
 // checksum is the CRC-32C of config.json, model.safetensors and tokenizer.json, one after the other.
-const checksum uint32 = 0x683f8d78
+const checksum uint32 = 0xc39cca41
