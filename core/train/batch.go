@@ -111,9 +111,6 @@ type batchNodes struct {
 	grains, relevant, pairCounts, roles                   *gx.Node
 }
 
-// batchInputs is how many tensors a batch has.
-const batchInputs = 15
-
 // tensors are those of the batch, in the order of nodesOf. The caller finalizes them.
 func (b *batch) tensors() (all []any, err error) {
 	add := func(t *tensors.Tensor) { all = append(all, t) }
