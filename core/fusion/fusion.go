@@ -1,4 +1,4 @@
-// Package fusion joins what the critic says of a unit with what its words say: BM25 of the question's tokens within the unit's own
+// Package fusion joins what the critic says of a unit with what its words say: BM25 of the question's words within the unit's own
 // document, so that the score does not depend on what other documents are read. It stands between core/critic and core/selector.
 //
 // The critic reads meaning, BM25 reads names, numbers and rare words to the letter; each finds what the other misses.
