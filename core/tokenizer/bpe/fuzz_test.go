@@ -93,7 +93,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data string) {
 		tok, err := Parse([]byte(data))
 		if err != nil {
-			var format *FormatError
+			var format *tokenizer.FormatError
 			if !errors.As(err, &format) {
 				t.Fatalf("%T: %v", err, err)
 			}
@@ -134,7 +134,7 @@ func TestParseRefuses(t *testing.T) {
 			t.Errorf("%s: the file does not hold %s", c.name, c.old)
 		}
 		_, err := Parse([]byte(changed))
-		var format *FormatError
+		var format *tokenizer.FormatError
 		if !errors.As(err, &format) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, want a *FormatError that says %q", c.name, err, c.says)
 		}

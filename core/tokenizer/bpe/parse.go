@@ -7,27 +7,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/cprs-go/cprs/core/tokenizer"
 )
 
 // maxID bounds the ids of a vocabulary: a slip of the pen must not take gigabytes.
 const maxID = 1 << 24
-
-// FormatError says what is wrong with a tokenizer.json.
-type FormatError struct {
-	Field string // where, for example "model.vocab"; empty: the file as a whole
-	Err   error
-}
-
-// Error names the field and what is wrong with it.
-func (e *FormatError) Error() string {
-	if e.Field == "" {
-		return fmt.Sprintf("reading tokenizer.json: %v", e.Err)
-	}
-	return fmt.Sprintf("reading tokenizer.json: %s: %v", e.Field, e.Err)
-}
-
-// Unwrap is the cause.
-func (e *FormatError) Unwrap() error { return e.Err }
 
 // file is what Parse reads of a tokenizer.json. Truncation, padding and templates are the caller's affair.
 type file struct {
@@ -92,11 +77,11 @@ func (m *mergeRule) UnmarshalJSON(data []byte) error {
 }
 
 // Parse reads a tokenizer.json of Hugging Face that is laid out as Qwen2's: byte-level BPE, NFC, Qwen2's regular expression. Every error
-// is a *FormatError.
+// is a *tokenizer.FormatError.
 func Parse(tokenizerJSON []byte) (*Tokenizer, error) {
 	var f file
 	if err := json.Unmarshal(tokenizerJSON, &f); err != nil {
-		return nil, &FormatError{"", err}
+		return nil, &tokenizer.FormatError{Field: "", Err: err}
 	}
 	if err := f.check(); err != nil {
 		return nil, err
@@ -104,13 +89,13 @@ func Parse(tokenizerJSON []byte) (*Tokenizer, error) {
 	t := &Tokenizer{ids: make(map[string]int32, len(f.Model.Vocab)), merges: newMergeTable(len(f.Model.Merges))}
 	t.scratch.New = func() any { return new(scratch) }
 	if err := t.readVocab(&f); err != nil {
-		return nil, &FormatError{"model.vocab", err}
+		return nil, &tokenizer.FormatError{Field: "model.vocab", Err: err}
 	}
 	if err := t.readAdded(&f); err != nil {
-		return nil, &FormatError{"added_tokens", err}
+		return nil, &tokenizer.FormatError{Field: "added_tokens", Err: err}
 	}
 	if err := t.readMerges(&f); err != nil {
-		return nil, &FormatError{"model.merges", err}
+		return nil, &tokenizer.FormatError{Field: "model.merges", Err: err}
 	}
 	t.findWhole()
 	t.name = fmt.Sprintf("bpe-%d", len(t.tokens))
@@ -120,7 +105,7 @@ func Parse(tokenizerJSON []byte) (*Tokenizer, error) {
 // check reports the first part of f that Parse cannot honour.
 func (f *file) check() error {
 	bad := func(field, message string, args ...any) error {
-		return &FormatError{field, fmt.Errorf(message, args...)}
+		return &tokenizer.FormatError{Field: field, Err: fmt.Errorf(message, args...)}
 	}
 	m, parts := &f.Model, f.PreTokenizer.Parts
 	switch {

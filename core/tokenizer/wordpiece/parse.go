@@ -8,24 +8,9 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/cprs-go/cprs/core/tokenizer"
 )
-
-// FormatError says what is wrong with a tokenizer.json.
-type FormatError struct {
-	Field string // where, for example "model.vocab"; empty: the file as a whole
-	Err   error
-}
-
-// Error names the field and what is wrong with it.
-func (e *FormatError) Error() string {
-	if e.Field == "" {
-		return fmt.Sprintf("reading tokenizer.json: %v", e.Err)
-	}
-	return fmt.Sprintf("reading tokenizer.json: %s: %v", e.Field, e.Err)
-}
-
-// Unwrap is the cause.
-func (e *FormatError) Unwrap() error { return e.Err }
 
 // file is what Parse reads of a tokenizer.json. Truncation, padding and templates are the caller's affair.
 type file struct {
@@ -50,18 +35,18 @@ type file struct {
 
 // Parse reads a tokenizer.json of Hugging Face whose model is WordPiece and whose normaliser and pre-tokeniser are BERT's. The
 // vocabulary must number its tokens from 0 without a gap and hold [CLS], [SEP], [PAD] and the unknown token. Every error is a
-// *FormatError.
+// *tokenizer.FormatError.
 func Parse(tokenizerJSON []byte) (*Tokenizer, error) {
 	var f file
 	if err := json.Unmarshal(tokenizerJSON, &f); err != nil {
-		return nil, &FormatError{"", err}
+		return nil, &tokenizer.FormatError{Field: "", Err: err}
 	}
 	if err := f.check(); err != nil {
 		return nil, err
 	}
 	tokens, err := parseVocab(f.Model.Vocab)
 	if err != nil {
-		return nil, &FormatError{"model.vocab", err}
+		return nil, &tokenizer.FormatError{Field: "model.vocab", Err: err}
 	}
 	return f.tokenizer(tokens)
 }
@@ -74,7 +59,7 @@ func (f *file) check() error {
 		{"pre_tokenizer.type", f.PreTokenizer.Type, "BertPreTokenizer"},
 	} {
 		if part.got != part.want {
-			return &FormatError{part.field, fmt.Errorf("is %q, want %q", part.got, part.want)}
+			return &tokenizer.FormatError{Field: part.field, Err: fmt.Errorf("is %q, want %q", part.got, part.want)}
 		}
 	}
 	for _, part := range []struct {
@@ -88,11 +73,11 @@ func (f *file) check() error {
 		{"model.vocab", f.Model.Vocab == nil},
 	} {
 		if part.missing {
-			return &FormatError{part.field, errors.New("is missing")}
+			return &tokenizer.FormatError{Field: part.field, Err: errors.New("is missing")}
 		}
 	}
 	if f.Model.MaxChars < 1 {
-		return &FormatError{"model.max_input_chars_per_word", fmt.Errorf("is %d, want at least 1", f.Model.MaxChars)}
+		return &tokenizer.FormatError{Field: "model.max_input_chars_per_word", Err: fmt.Errorf("is %d, want at least 1", f.Model.MaxChars)}
 	}
 	return nil
 }
@@ -105,11 +90,11 @@ func (f *file) tokenizer(tokens []string) (*Tokenizer, error) {
 	}
 	vocab, err := newTrie(size)
 	if err != nil {
-		return nil, &FormatError{"model.vocab", err}
+		return nil, &tokenizer.FormatError{Field: "model.vocab", Err: err}
 	}
 	for id, token := range tokens {
 		if err := vocab.add(token, int32(id)); err != nil {
-			return nil, &FormatError{"model.vocab", err}
+			return nil, &tokenizer.FormatError{Field: "model.vocab", Err: err}
 		}
 	}
 	t := &Tokenizer{tokens: tokens, vocab: vocab, maxChars: f.Model.MaxChars}
@@ -119,7 +104,7 @@ func (f *file) tokenizer(tokens []string) (*Tokenizer, error) {
 	}{{f.Model.Unknown, &t.unk}, {"[CLS]", &t.cls}, {"[SEP]", &t.sep}, {"[PAD]", &t.pad}} {
 		id, ok := t.ID(special.token)
 		if !ok {
-			return nil, &FormatError{"model.vocab", fmt.Errorf("does not hold %q", special.token)}
+			return nil, &tokenizer.FormatError{Field: "model.vocab", Err: fmt.Errorf("does not hold %q", special.token)}
 		}
 		*special.id = id
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/cprs-go/cprs/core/tokenizer"
 )
 
 const smallFile = `{
@@ -49,7 +51,7 @@ var parseCases = []struct{ name, old, new, want string }{
 }
 
 func checkFormatError(t *testing.T, err error) {
-	if f, ok := errors.AsType[*FormatError](err); !ok || f.Unwrap() == nil || !strings.HasPrefix(err.Error(), "reading tokenizer.json: ") {
+	if f, ok := errors.AsType[*tokenizer.FormatError](err); !ok || f.Unwrap() == nil || !strings.HasPrefix(err.Error(), "reading tokenizer.json: ") {
 		t.Errorf("got %T %v, want a *FormatError", err, err)
 	}
 }
