@@ -5,6 +5,8 @@
 // released code bit for bit and serve as proof of parity only. The package stands between core/critic and core/selector.
 package label
 
+import "math"
+
 // Tag is the position of a token in a kept span, with the ids of the released checkpoints.
 type Tag uint8
 
@@ -37,3 +39,18 @@ type Scores struct {
 
 // Keep is the probability that token i is kept: 1 − P(Outside).
 func (s Scores) Keep(i int) float32 { return 1 - s.Probs[i][Outside] }
+
+// Softmax fills p with the probabilities of as many logits, at least one.
+func Softmax(p, logits []float32) {
+	top := logits[0]
+	for i := range p {
+		top = max(top, logits[i])
+	}
+	var sum float64
+	for i := range p {
+		sum += math.Exp(float64(logits[i] - top))
+	}
+	for i := range p {
+		p[i] = float32(math.Exp(float64(logits[i]-top)) / sum)
+	}
+}

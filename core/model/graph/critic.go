@@ -164,24 +164,9 @@ func (c *Critic) run(q *question, rows []*row) (*logits, error) {
 func (l *logits) scores(i int, r *row) label.Scores {
 	s := label.Scores{Probs: make([][4]float32, r.last-r.first), Relevance: sigmoid(l.relevance[i])}
 	for t := range s.Probs {
-		softmax(s.Probs[t][:], l.tags[4*(i*l.tokens+r.first+t):])
+		label.Softmax(s.Probs[t][:], l.tags[4*(i*l.tokens+r.first+t):])
 	}
 	return s
 }
 
 func sigmoid(x float32) float32 { return float32(1 / (1 + math.Exp(-float64(x)))) }
-
-// softmax fills p from as many logits.
-func softmax(p, logits []float32) {
-	top := logits[0]
-	for i := range p {
-		top = max(top, logits[i])
-	}
-	var sum float64
-	for i := range p {
-		sum += math.Exp(float64(logits[i] - top))
-	}
-	for i := range p {
-		p[i] = float32(math.Exp(float64(logits[i]-top)) / sum)
-	}
-}

@@ -17,7 +17,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 	"sync/atomic"
 
@@ -289,7 +288,7 @@ func (c *Critic) scores(r *row) label.Scores {
 	tags, n := len(c.cfg.Labels), r.last-r.first
 	s := label.Scores{Probs: make([][4]float32, n)}
 	for t := range s.Probs {
-		softmax(s.Probs[t][:tags], r.tags[(r.first+t)*tags:])
+		label.Softmax(s.Probs[t][:tags], r.tags[(r.first+t)*tags:])
 	}
 	if len(r.words) == 0 {
 		return s
@@ -297,7 +296,7 @@ func (c *Critic) scores(r *row) label.Scores {
 	s.Categories = make([][]float32, n)
 	words := make([]float32, len(r.words))
 	for t := range s.Probs {
-		softmax(words, r.wordLogits[(r.first+t)*r.width:]) // the first is "outside"
+		label.Softmax(words, r.wordLogits[(r.first+t)*r.width:]) // the first is "outside"
 		p := &s.Probs[t]
 		total := p[label.Outside]*words[0] + (1-p[label.Outside])*(1-words[0])
 		if total > 0 {
@@ -310,25 +309,10 @@ func (c *Critic) scores(r *row) label.Scores {
 			}
 		}
 		kept := make([]float32, len(words)-1)
-		softmax(kept, r.wordLogits[(r.first+t)*r.width+1:])
+		label.Softmax(kept, r.wordLogits[(r.first+t)*r.width+1:])
 		s.Categories[t] = kept
 	}
 	return s
-}
-
-// softmax fills p from as many logits.
-func softmax(p, logits []float32) {
-	top := logits[0]
-	for i := range p {
-		top = max(top, logits[i])
-	}
-	var sum float64
-	for i := range p {
-		sum += math.Exp(float64(logits[i] - top))
-	}
-	for i := range p {
-		p[i] = float32(math.Exp(float64(logits[i]-top)) / sum)
-	}
 }
 
 // isCUDA reports whether b runs on NVIDIA's GPUs.
