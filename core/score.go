@@ -169,11 +169,12 @@ func (r *run) add(b *batch, i int) {
 	}
 	for _, u := range units {
 		r.units = append(r.units, selector.Unit{
-			Span: span.Span{Doc: w.Doc, Start: u.Range.Start, End: u.Range.End, Score: mean(b.scores[i], u.First, u.Last),
-				Category: category(w.Header, b.scores[i], u.First, u.Last)},
+			Span:   span.Span{Doc: w.Doc, Start: u.Range.Start, End: u.Range.End, Category: category(w.Header, b.scores[i], u.First, u.Last)},
 			Tokens: u.Last - u.First,
 		})
-		if r.fusion != nil {
+		if r.fusion == nil {
+			r.units[len(r.units)-1].Score = mean(b.scores[i], u.First, u.Last)
+		} else {
 			r.keep = r.keep[:0]
 			for j := u.First; j < u.Last; j++ {
 				r.keep = append(r.keep, b.scores[i].Keep(j))
