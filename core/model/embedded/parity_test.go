@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bytes"
 	"cmp"
 	"compress/gzip"
 	"encoding/json"
@@ -147,6 +148,37 @@ func f32(t *testing.T) *latejoin.Model {
 	return m
 }
 
+// pair is the embedded critic and the one that it was made from; without that, the critic of ../shared in int8 and in f32.
+func pair(t *testing.T) (small, full *latejoin.Critic) {
+	t.Helper()
+	if os.Getenv("CPRS_CRITIC") != "" {
+		m, _, err := Load()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return latejoin.New(m, nil), latejoin.New(f32(t), nil)
+	}
+	src, err := checkpoint.Open(shared(t, "critic"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	var weights bytes.Buffer
+	if err := latejoin.Quantize(src, &weights); err != nil {
+		t.Fatal(err)
+	}
+	ckpt, err := checkpoint.FromBytes("the int8 critic", src.Config(), weights.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err1 := latejoin.Load(ckpt, "")
+	f, err2 := latejoin.Load(src, "")
+	if err1 != nil || err2 != nil {
+		t.Fatal(err1, err2)
+	}
+	return latejoin.New(m, nil), latejoin.New(f, nil)
+}
+
 // shared is a path in the folder shared beside the module.
 func shared(t *testing.T, elem ...string) string {
 	t.Helper()
@@ -227,11 +259,7 @@ func TestDevRanksLikeF32(t *testing.T) {
 	if err != nil || len(sets) == 0 {
 		t.Skip("no development sets")
 	}
-	m, _, err := Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	small, full := latejoin.New(m, nil), latejoin.New(f32(t), nil)
+	small, full := pair(t)
 	var all, want []float64
 	for _, path := range sets {
 		var got, ref []float64
