@@ -99,6 +99,9 @@ func listing(title string, spans []wire.Span, sources []sourceOut) string {
 			fmt.Fprintf(&b, "\n\n%s (score, source:line, bytes):", title)
 		}
 		fmt.Fprintf(&b, "\n%v %s:%d %d-%d", s.Score, sources[s.Doc].ID, s.Line, s.Start, s.End)
+		if s.Category != "" {
+			fmt.Fprintf(&b, " %s", oneLine(s.Category))
+		}
 	}
 	return b.String()
 }
@@ -108,7 +111,7 @@ func (a *answer) scored(spans []core.Span) []wire.Span {
 	out := make([]wire.Span, len(spans))
 	for i, line := range core.LineNumbers(a.req.Documents, spans) {
 		s := spans[i]
-		out[i] = wire.Span{Doc: s.Doc, Start: s.Start, End: s.End, Line: line, Score: float32(math.Round(float64(s.Score)*1000) / 1000)}
+		out[i] = wire.Span{Doc: s.Doc, Start: s.Start, End: s.End, Line: line, Score: float32(math.Round(float64(s.Score)*1000) / 1000), Category: s.Category}
 	}
 	return out
 }

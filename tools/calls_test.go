@@ -19,6 +19,7 @@ import (
 	"github.com/cprs-go/cprs/core"
 	"github.com/cprs-go/cprs/core/critic/critictest"
 	"github.com/cprs-go/cprs/core/tokenizer"
+	"github.com/cprs-go/cprs/core/wire"
 	"github.com/cprs-go/cprs/tools/store"
 )
 
@@ -98,6 +99,13 @@ func TestTruncatedUnit(t *testing.T) {
 	out := structured[compressOut](t, call(t, s, CompressContext, argsOf(t, object{"instruction": "alpha", "max_tokens": 64, "documents": strings.Repeat("alpha ", 100)})))
 	if !out.Truncated || out.TokensOut != 64 || !strings.Contains(out.Note, "was cut") {
 		t.Errorf("got %+v", out)
+	}
+}
+
+func TestListing(t *testing.T) {
+	got := listing("Units", []wire.Span{{Doc: 1, Start: 3, End: 9, Line: 2, Score: 0.5, Category: "a\nfact"}, {Line: 1, Score: 1}}, []sourceOut{{ID: "a"}, {ID: "b"}})
+	if want := "\n\nUnits (score, source:line, bytes):\n0.5 b:2 3-9 a_fact\n1 a:1 0-0"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -3,8 +3,8 @@
 //
 //	request   {"id","instruction","query","unit","max_tokens"|"ratio","threshold","pins":["RE","@errors"],"gap",
 //	           "no_labels","explain","documents":[{"id","title","text"}]}
-//	result    {"id","status","text","spans":[{"doc","start","end","line","score"}],"units":[…],"unread":[…],
-//	           "documents":[{"id","tokens","kept_tokens"}],"warnings":[…],
+//	result    {"id","status","text","spans":[{"doc","start","end","line","score","category"}],"units":[…],
+//	           "unread":[…],"documents":[{"id","tokens","kept_tokens"}],"warnings":[…],
 //	           "stats":{"tokens_in","tokens_out","tokenizer","windows","critic","critic_hash","threshold"}}
 //	failure   {"id","error":{"code","message","hint"}}
 //

@@ -73,6 +73,8 @@ type units struct {
 	Tokens []int `json:"tokens"`
 	Line   []int `json:"line"`
 	First  []int `json:"first"` // unit of each document
+
+	Category []string `json:"category"`
 }
 
 // threshold is the one that would keep about as many tokens as were kept.
@@ -111,6 +113,7 @@ func newPage(req *core.Request, res *core.Result, count func(string) int) *page 
 	for _, u := range res.Units {
 		p.Units.Score = append(p.Units.Score, int(math.Round(clamp(u.Score)*1000)))
 		p.Units.Tokens = append(p.Units.Tokens, count(req.Documents[u.Doc].Text[u.Start:u.End]))
+		p.Units.Category = append(p.Units.Category, clean(u.Category))
 	}
 	if p.Start == 0 {
 		p.Start = p.Units.threshold(kept)

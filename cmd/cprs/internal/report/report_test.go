@@ -108,6 +108,22 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// TestCategories looks for the category of a unit in the table, and on the page where the script takes it from.
+func TestCategories(t *testing.T) {
+	req, res := sample()
+	res.Units[1].Category = "two</script>\n"
+	var table, page bytes.Buffer
+	if err := errors.Join(Table(&table, req.Documents, res, 60), Page(&page, req, res, words)); err != nil {
+		t.Fatal(err)
+	}
+	if want := "     2  [two</script>] two two.\n"; !strings.Contains(table.String(), want) {
+		t.Errorf("no %q in\n%s", want, table.String())
+	}
+	if want := `"category":["","two\u003c/script\u003e\n",""]`; !strings.Contains(page.String(), want) {
+		t.Errorf("the page does not hold %s", want)
+	}
+}
+
 func TestTableOfABrokenCritic(t *testing.T) {
 	req, res := sample()
 	res.Units[0].Score, res.Units[1].Score, res.Units[2].Score = float32(math.NaN()), -1, 7

@@ -12,7 +12,8 @@ import (
 	"github.com/cprs-go/cprs/core"
 )
 
-// Table writes every unit of res with its score, a mark if it was kept, its line and its text, cut to width columns.
+// Table writes every unit of res with its score, a mark if it was kept, its line, its category if it has one, and its text, cut to
+// width columns.
 func Table(w io.Writer, docs []core.Document, res *core.Result, width int) error {
 	b := bufio.NewWriter(w)
 	kept, lines := keptUnits(res), core.LineNumbers(docs, res.Units)
@@ -30,6 +31,9 @@ func Table(w io.Writer, docs []core.Document, res *core.Result, width int) error
 				mark = "✓"
 			}
 			head := fmt.Sprintf("%s %.2f %s %6d  ", bar(unit.Score), unit.Score, mark, lines[u])
+			if unit.Category != "" {
+				head += "[" + plain(unit.Category) + "] "
+			}
 			fmt.Fprintln(b, head+cut(docs[d].Text[unit.Start:unit.End], width-uniseg.StringWidth(head)))
 		}
 	}
