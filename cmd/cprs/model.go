@@ -91,6 +91,9 @@ func printLogits(ctx context.Context, w io.Writer, dir, name string, precision h
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
 	logits, err := c.Logits(ctx, rows)
+	if errors.Is(err, hybrid.ErrOutOfMemory) {
+		return &core.Error{Code: core.CodeCriticFailed, Message: err.Error(), Hint: "give shorter rows, or take a device with more memory"}
+	}
 	if err != nil {
 		return invalid(err, "check the ids")
 	}

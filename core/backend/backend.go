@@ -8,6 +8,7 @@ package backend
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/gomlx/compute"
@@ -23,6 +24,10 @@ const (
 // holds a worker of the pool while it waits for others, and a graph with many independent products stalls for ever.
 const goConfig = "ops_sequential"
 
+// littleMemory has programs for CPUs keep few buffers alive at a time rather than run what they can side by side. XLA widens bfloat16
+// weights to multiply them there; all at once, those of a 7B model need 26 GB above the weights.
+const littleMemory = "--xla_cpu_enable_concurrency_optimized_scheduler"
+
 // ErrUnknown is wrapped by errors about a name that no program opens.
 var ErrUnknown = errors.New("unknown backend")
 
@@ -33,7 +38,8 @@ var ErrUnavailable = errors.New("backend not available")
 // Open opens a backend by name: "go" or "" for pure Go, "xla:cpu" or "xla:cuda" for the PJRT plug-in of that name,
 // "xla:/folder/pjrt_c_api_cpu_plugin.so" for a plug-in at an absolute path. Plug-ins are looked for in the folders of
 // PJRT_PLUGIN_LIBRARY_PATH or, where it is not set, in .local/lib/go-xla of the home folder and in the system's library
-// folders. Options of go-xla may follow a comma, as in "xla:cuda,preallocate=true". The caller finalizes the backend.
+// folders. Options of go-xla may follow a comma, as in "xla:cuda,preallocate=true". For "xla:cpu", XLA_FLAGS gets
+// an option that saves memory, unless it names it already. The caller finalizes the backend.
 func Open(name string) (compute.Backend, error) {
 	kind, config, _ := strings.Cut(name, ":")
 	switch {
@@ -56,6 +62,11 @@ func openXLA(config string) (compute.Backend, error) {
 	if !registered(xla) {
 		return nil, fmt.Errorf("opening backend xla:%s: %w: this program was built without it; "+
 			"build it with CGO_ENABLED=1 and -tags xla", config, ErrUnavailable)
+	}
+	if plugin, _, _ := strings.Cut(config, ","); plugin == "cpu" && !strings.Contains(os.Getenv("XLA_FLAGS"), littleMemory) {
+		if err := os.Setenv("XLA_FLAGS", strings.TrimSpace(os.Getenv("XLA_FLAGS")+" "+littleMemory+"=false")); err != nil {
+			return nil, fmt.Errorf("opening backend xla:%s: %w", config, err)
+		}
 	}
 	b, err := create(xla, config)
 	if err != nil {
