@@ -80,7 +80,7 @@ func engineFlags(cmd *cobra.Command, o *engine.Options) {
 	fs.IntVar(&o.Workers, "workers", 0, "most goroutines that compute at a time; default: one per processor")
 	fs.StringVar(&o.Hybrid.Precision, "precision", "", precisionHelp)
 	fs.IntVar(&o.Hybrid.WindowTokens, "window-tokens", 0, "most tokens of a hybrid critic's window; default: 8192")
-	fs.IntVar(&o.Hybrid.BatchTokens, "batch-tokens", 0, "tokens that a hybrid critic reads at a time on a device; default: one window, on CUDA four")
+	fs.IntVar(&o.Hybrid.BatchTokens, "batch-tokens", 0, "tokens that a hybrid critic reads at a time on a device; default: one window, on CUDA short ones together")
 	fs.IntVar(&o.Hybrid.Devices, "devices", 0, "devices that a hybrid critic uses side by side; default: all GPUs")
 	fs.StringSliceVar(&o.Hybrid.Categories, "category", nil, "word that a hybrid critic may sort kept text under; may be repeated")
 	fs.BoolVar(&o.Hybrid.Categorise, "categorise", false, "sort kept text under the words of the instruction, as in: tag the needles with 'needle'")

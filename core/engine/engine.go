@@ -50,7 +50,7 @@ type Options struct {
 type Hybrid struct {
 	Precision    string // of activations: "f32", "f16" or "bf16"; empty: "f32", on CUDA "bf16"
 	WindowTokens int    // most tokens of a window, instruction and query included; 0: 8192, or what the model allows
-	BatchTokens  int    // about how many tokens go through a device at a time, at least one window; 0: one window, on CUDA 4
+	BatchTokens  int    // about how many tokens go through a device at a time, at least one window; 0: one window, on CUDA short ones together
 	Devices      int    // devices of the backend that work side by side, each with a copy of the weights; 0: all on CUDA, else 1
 
 	// Categorise has spans carry the category that an instruction names, as in "tag the needles with 'needle'", or one of

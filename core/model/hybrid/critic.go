@@ -32,9 +32,6 @@ import (
 // DefaultWindow is the number of ids that the released model reads at a time.
 const DefaultWindow = 8192
 
-// cudaWindows is how many full windows go through a CUDA device at a time by default.
-const cudaWindows = 4
-
 // Precision is the type of activations.
 type Precision string
 
@@ -51,8 +48,8 @@ var precisions = map[Precision]dtypes.DType{F32: dtypes.Float32, F16: dtypes.Flo
 type Options struct {
 	Precision    Precision // empty: F32, on CUDA BF16
 	WindowTokens int       // most ids of a row, header and text; 0: 8192, or what the model's positions allow
-	// BatchTokens is about how many ids, padding included, go through a device at a time, but at least one window. 0: one window, which
-	// keeps results the same to the last bit; on CUDA four full ones. A device that is short of memory gets less by itself.
+	// BatchTokens is about how many ids, padding included, go through a device at a time, but at least one window. 0: one window; on
+	// CUDA as many short ones as make up a full one. A device that is short of memory gets less by itself.
 	BatchTokens int
 	// Devices is how many devices of the backend work side by side, each with its own copy of the weights. 0: all on CUDA, else 1,
 	// since there they share the processor.
@@ -117,7 +114,7 @@ func (o *Options) complete(cfg *Config, b compute.Backend) error {
 	if o.BatchTokens == 0 {
 		o.BatchTokens = 1
 		if isCUDA(b) {
-			o.BatchTokens = cudaWindows * o.WindowTokens
+			o.BatchTokens = o.WindowTokens
 		}
 	}
 	if o.Devices == 0 {
@@ -198,8 +195,8 @@ func (c *Critic) Logits(ctx context.Context, ids [][]int32) ([]Logits, error) {
 	return out, nil
 }
 
-// Score judges windows; see critic.Critic. The scores of a window depend on its row alone, and on nothing else up to the rounding of a
-// backend that sums batches of another size in another order.
+// Score judges windows; see critic.Critic. The scores of a window depend on its row alone, whatever is read beside it and on how many
+// devices. Only another BatchTokens, or less of it for want of memory, may round differently: logits stay within 1e-5 (f32).
 func (c *Critic) Score(ctx context.Context, ws []window.Window) ([]label.Scores, error) {
 	rows := make([]*row, len(ws))
 	for i := range ws {
@@ -252,19 +249,18 @@ func (c *Critic) forward(ctx context.Context, rows []*row) error {
 	return context.Cause(ctx)
 }
 
-// run computes a job, in halves where the device's memory is short: then later jobs are made smaller from the start.
+// run computes a job. Where the device's memory is short, this job and later ones go in smaller batches.
 func (c *Critic) run(ctx context.Context, d runner, j job) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	n := len(j.rows)
-	if n > 1 && int64(n*j.tokens) > c.limit.Load() {
-		return c.halves(ctx, d, j)
+	if j.size > 1 && int64(j.size*j.tokens) > c.limit.Load() {
+		return c.split(ctx, d, j)
 	}
 	out, err := d.run(j.batch())
-	if errors.Is(err, ErrOutOfMemory) && n > 1 {
-		c.limit.Store(min(c.limit.Load(), int64(n/2*j.tokens)))
-		return c.halves(ctx, d, j)
+	if errors.Is(err, ErrOutOfMemory) && j.size > 1 {
+		c.limit.Store(min(c.limit.Load(), int64(j.size/2*j.tokens)))
+		return c.split(ctx, d, j)
 	}
 	if err != nil {
 		return err
@@ -272,14 +268,14 @@ func (c *Critic) run(ctx context.Context, d runner, j job) error {
 	return j.take(out, len(c.cfg.Labels))
 }
 
-func (c *Critic) halves(ctx context.Context, d runner, j job) error {
-	half := len(j.rows) / 2
-	first, second := j, j
-	first.rows, second.rows = j.rows[:half], j.rows[half:]
-	if err := c.run(ctx, d, first); err != nil {
-		return err
+// split computes a job in batches of the size that memory allows now.
+func (c *Critic) split(ctx context.Context, d runner, j job) error {
+	for _, smaller := range c.jobs(j.rows) {
+		if err := c.run(ctx, d, smaller); err != nil {
+			return err
+		}
 	}
-	return c.run(ctx, d, second)
+	return nil
 }
 
 // scores turns logits into probabilities. Released behaviour: those of the tags. With categories: of the pairs of tag and word that

@@ -3,7 +3,6 @@ package hybrid
 import (
 	"errors"
 	"fmt"
-	"math/bits"
 	"slices"
 
 	"github.com/cprs-go/cprs/core/critic"
@@ -63,14 +62,17 @@ func (c *Critic) check(r *row, most int) error {
 	return nil
 }
 
-// job is rows of one padded length and the same words.
+// mostRows is how many short rows go together at most: with more, little is gained where there are many and much lost where there is one.
+const mostRows = 8
+
+// job is up to size rows of one padded length and the same words.
 type job struct {
-	rows   []*row
-	tokens int
+	rows         []*row
+	tokens, size int
 }
 
-// jobs puts rows of the same padded length and words together, up to as many as a batch may hold, in powers of two. A row's padded
-// length is its own affair, so that its result does not depend on its neighbours.
+// jobs puts rows of the same padded length and words together. That length is a row's own affair, and the size of its batch depends on
+// the length alone: one program reads it whatever its neighbours are, so that its result does not depend on them.
 func (c *Critic) jobs(rows []*row) []job {
 	sorted := slices.Clone(rows)
 	length := func(r *row) int { return padded(len(r.ids), c.opt.WindowTokens) }
@@ -81,9 +83,9 @@ func (c *Critic) jobs(rows []*row) []job {
 		for n < len(sorted) && length(sorted[n]) == length(first) && slices.Equal(sorted[n].words, first.words) {
 			n++
 		}
-		most := max(1, int(c.limit.Load())/length(first))
-		n = 1 << (bits.Len(uint(min(n, most))) - 1)
-		out = append(out, job{sorted[:n], length(first)})
+		size := min(max(int(c.limit.Load())/length(first), 1), mostRows)
+		n = min(n, size)
+		out = append(out, job{sorted[:n], length(first), size})
 		sorted = sorted[n:]
 	}
 	return out
@@ -100,12 +102,16 @@ func padded(n, most int) int {
 	}
 }
 
-// batch is the input of a job.
+// batch is the input of a job. Rows that there are none for are of one id.
 func (j *job) batch() *batch {
 	b := &batch{}
 	for _, r := range j.rows {
 		b.ids = append(b.ids, append(r.ids[:len(r.ids):len(r.ids)], make([]int32, j.tokens-len(r.ids))...))
 		b.lengths = append(b.lengths, int32(len(r.ids)))
+	}
+	for range j.size - len(j.rows) {
+		b.ids = append(b.ids, make([]int32, j.tokens))
+		b.lengths = append(b.lengths, 1)
 	}
 	if words := j.rows[0].words; len(words) > 0 {
 		for b.words = slices.Clone(words); len(b.words)%wordStep != 0; {
@@ -117,9 +123,9 @@ func (j *job) batch() *batch {
 
 // take hands the logits of a run to its rows.
 func (j *job) take(out *output, tags int) error {
-	n := len(j.rows) * j.tokens
+	n := j.size * j.tokens
 	if len(out.tags) != n*tags || len(out.words)%n != 0 {
-		return fmt.Errorf("%d rows of %d ids have %d and %d logits", len(j.rows), j.tokens, len(out.tags), len(out.words))
+		return fmt.Errorf("%d rows of %d ids have %d and %d logits", j.size, j.tokens, len(out.tags), len(out.words))
 	}
 	width := len(out.words) / n
 	for i, r := range j.rows {
