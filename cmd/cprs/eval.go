@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,6 +21,7 @@ import (
 	"github.com/cprs-go/cprs/core/eval"
 	"github.com/cprs-go/cprs/core/eval/minilm"
 	"github.com/cprs-go/cprs/core/eval/needle"
+	"github.com/cprs-go/cprs/core/train/synth"
 )
 
 // evalFlags are what cprs eval and cprs eval needle share.
@@ -34,6 +38,7 @@ func newEvalCommand() *cobra.Command {
 	var data, baselines, gates []string
 	var shares []float64
 	var perSet int
+	var wording string
 	cmd := &cobra.Command{
 		Use:   "eval [FILE|DIR]...",
 		Short: "Measure how much evidence is kept at what compression",
@@ -52,6 +57,9 @@ fetches them, --minilm DIR names their folder.`,
 			if err != nil {
 				return err
 			}
+			if err := reword(sets, wording, f.seed); err != nil {
+				return err
+			}
 			parsed, err := parseGates(gates)
 			if err != nil {
 				return err
@@ -66,6 +74,7 @@ fetches them, --minilm DIR names their folder.`,
 	fs.Float64SliceVar(&shares, "budgets", []float64{0.05, 0.1, 0.2, 0.5}, "shares of the tokens that may be kept")
 	fs.IntVar(&perSet, "per-set", 40, "questions with an answer drawn from each file, and as many without; 0: all")
 	fs.StringArrayVar(&gates, "gate", nil, "fail if missed: METRIC=BOUND@SHARE or @threshold, METRIC one of recall, full, survival, precision, f2, kept, refused, false_keep")
+	fs.StringVar(&wording, "wording", "", "ask every question otherwise: "+strings.Join(slices.Sorted(maps.Keys(synth.Wordings)), ", "))
 	cmd.AddCommand(newNeedleCommand(), newFusionCommand())
 	return cmd
 }
@@ -184,6 +193,26 @@ func loadSets(paths []string) ([]*eval.Set, error) {
 		return nil, invalid(errors.New("there are no cases"), "name a JSONL file, or a folder of them")
 	}
 	return sets, nil
+}
+
+// reword has all questions asked in the wording of that name, if it has one.
+func reword(sets []*eval.Set, wording string, seed uint64) error {
+	if wording == "" {
+		return nil
+	}
+	ask, ok := synth.Wordings[wording]
+	if !ok {
+		return invalid(fmt.Errorf("there is no wording %q", wording), "see: cprs eval --help")
+	}
+	rng := rand.New(rand.NewPCG(seed, 0))
+	for _, s := range sets {
+		for _, r := range s.Records {
+			for i := range r.Queries {
+				r.Queries[i].Text = ask(r.Queries[i].Text, rng)
+			}
+		}
+	}
+	return nil
 }
 
 func parseGates(specs []string) ([]eval.Gate, error) {

@@ -30,17 +30,20 @@ type csvLog struct {
 	csv  *csv.Writer
 }
 
-// openLog opens the log in dir and drops what it says of steps after the given one: they are made again.
+// openLog opens the log in dir and drops what it says of steps after the given one: they are made again. A kill may have torn the last
+// of them.
 func openLog(dir string, step int) (*csvLog, error) {
 	l := &csvLog{path: filepath.Join(dir, logFile)}
 	old, err := os.Open(l.path)
 	if err == nil {
-		rows, err := csv.NewReader(old).ReadAll()
+		r := csv.NewReader(old)
+		r.FieldsPerRecord = -1
+		rows, err := r.ReadAll()
 		if err = errors.Join(err, old.Close()); err != nil {
 			return nil, fmt.Errorf("reading %s: %w", l.path, err)
 		}
 		for _, r := range rows[min(1, len(rows)):] {
-			if n, err := strconv.Atoi(r[0]); err == nil && n <= step {
+			if n, err := strconv.Atoi(r[0]); err == nil && n <= step && len(r) == len(logHead) {
 				l.rows = append(l.rows, r)
 			}
 		}

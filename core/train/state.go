@@ -74,9 +74,9 @@ func (t *trainer) save() error {
 	return replaceFile(filepath.Join(t.opt.Out, stateFile), file.Bytes())
 }
 
-// replaceFile writes a file whole or not at all.
+// replaceFile writes a file whole or not at all. What a kill leaves behind is written over the next time.
 func replaceFile(path string, data []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	f, err := os.Create(path + ".part")
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func replaceFile(path string, data []byte) (err error) {
 		}
 	}()
 	_, err = f.Write(data)
-	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), path)

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cprs-go/cprs/core"
 	"github.com/cprs-go/cprs/core/backend"
@@ -118,6 +120,69 @@ func TestResume(t *testing.T) {
 		}
 		cancel()
 	}
+	sameFiles(t, whole, parts, 7)
+
+	// What is there is not overwritten, and not gone on with otherwise.
+	opt = quick(t, parts)
+	wantFault(t, Run(t.Context(), opt), "--resume")
+	opt.Resume, opt.JointRate = true, 1e-3
+	wantFault(t, Run(t.Context(), opt), "the same ones")
+}
+
+// killed names the folder that TestKill trains in when it is the process to be killed.
+const killed = "CPRS_TEST_TRAIN_KILLED"
+
+// TestKill holds that a training that is killed at any time, with no chance to save, goes on to the same bytes.
+func TestKill(t *testing.T) {
+	train := func(out string, saveEvery time.Duration) {
+		opt := quick(t, out)
+		opt.Steps, opt.SaveEvery, opt.Resume = 40, saveEvery, true
+		if err := Run(t.Context(), opt); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out := os.Getenv(killed); out != "" {
+		train(out, time.Nanosecond)
+		return
+	}
+	whole, parts := t.TempDir(), t.TempDir()
+	train(whole, time.Hour)
+	for i := range 4 {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKill$")
+		cmd.Env = append(os.Environ(), killed+"="+parts)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			if s, err := os.Stat(filepath.Join(parts, stateFile)); err == nil && s.Size() > 0 {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(time.Duration(100+41*i) * time.Millisecond)
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		t.Log(cmd.Wait())
+	}
+	// The worst place to be torn: within a line of the log.
+	log, err := os.OpenFile(filepath.Join(parts, logFile), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := log.WriteString("4,0.5"); err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	train(parts, time.Hour)
+	sameFiles(t, whole, parts, 41)
+}
+
+// sameFiles compares the results of two trainings, and counts the lines of the second one's log.
+func sameFiles(t *testing.T, whole, parts string, lines int) {
+	t.Helper()
 	for _, file := range []string{stateFile, filepath.Join(bestFolder, checkpoint.WeightsFile), filepath.Join(lastFolder, checkpoint.WeightsFile)} {
 		a, err1 := os.ReadFile(filepath.Join(whole, file))
 		b, err2 := os.ReadFile(filepath.Join(parts, file))
@@ -126,15 +191,9 @@ func TestResume(t *testing.T) {
 		}
 	}
 	log, err := os.ReadFile(filepath.Join(parts, logFile))
-	if err != nil || bytes.Count(log, []byte("\n")) != 7 {
+	if err != nil || bytes.Count(log, []byte("\n")) != lines {
 		t.Errorf("the log is %q, %v", log, err)
 	}
-
-	// What is there is not overwritten, and not gone on with otherwise.
-	opt = quick(t, parts)
-	wantFault(t, Run(t.Context(), opt), "--resume")
-	opt.Resume, opt.JointRate = true, 1e-3
-	wantFault(t, Run(t.Context(), opt), "the same ones")
 }
 
 // A kill while the state is written leaves the old state.

@@ -46,6 +46,19 @@ func script(s string) string {
 	return lang
 }
 
+// Wordings are the ways in which hasty users ask, by name.
+var Wordings = map[string]func(q string, r *rand.Rand) string{
+	"caps":     func(q string, _ *rand.Rand) string { return strings.ToUpper(q) },
+	"lower":    func(q string, _ *rand.Rand) string { return strings.ToLower(q) },
+	"title":    func(q string, _ *rand.Rand) string { return titled(q) },
+	"typos":    func(q string, r *rand.Rand) string { return slip(slip(q, r), r) },
+	"keywords": func(q string, _ *rand.Rand) string { return keyWords(q) },
+}
+
+func titled(q string) string {
+	return word.ReplaceAllStringFunc(q, func(w string) string { return strings.ToUpper(w[:1]) + w[1:] })
+}
+
 // Vary rewords a question as hasty users do, in four of ten draws: small letters, capitals, a slip of the keys, no question
 // mark, key words only.
 func Vary(q string, r *rand.Rand) string {
@@ -58,7 +71,7 @@ func Vary(q string, r *rand.Rand) string {
 	case p < 79:
 		q = strings.ToUpper(q)
 	case p < 82:
-		q = word.ReplaceAllStringFunc(q, func(w string) string { return strings.ToUpper(w[:1]) + w[1:] })
+		q = titled(q)
 	case p < 91:
 		for range 1 + r.IntN(2) {
 			q = slip(q, r)

@@ -56,6 +56,31 @@ func TestInstruction(t *testing.T) {
 	}
 }
 
+func TestWordings(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	const q = "Which key opens the locker?"
+	for name, want := range map[string]string{
+		"caps": "WHICH KEY OPENS THE LOCKER?", "lower": "which key opens the locker?", "title": "Which Key Opens The Locker?", "keywords": "key opens locker",
+	} {
+		if got := Wordings[name](q, r); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	changed := 0
+	for range 100 {
+		got := Wordings["typos"](q, r)
+		if len(got) < len(q)-2 || len(got) > len(q)+2 {
+			t.Errorf("typos: %q", got)
+		}
+		if got != q {
+			changed++
+		}
+	}
+	if changed < 80 {
+		t.Errorf("typos in %d of 100", changed)
+	}
+}
+
 func TestVary(t *testing.T) {
 	const q = "Which locker was given to Vera Novak?"
 	r := rand.New(rand.NewPCG(1, 2))
