@@ -57,7 +57,8 @@ func (r *run) limits() selector.Options {
 	return opt
 }
 
-// finish sets the status. A result that saves nothing becomes the input; a budget that no unit fits gets a piece of the best one.
+// finish sets the status. A result that saves nothing becomes the input; a budget that the best unit does not fit gets
+// its beginning.
 func (r *run) finish(opt selector.Options, limit int) {
 	if len(r.res.Spans) == 0 && limit > 0 {
 		r.cutBest(opt.Threshold, limit)
@@ -77,7 +78,7 @@ func (r *run) finish(opt selector.Options, limit int) {
 	r.documents()
 }
 
-// cutBest keeps as many of the first tokens of the best unit as fit, where not even one unit does.
+// cutBest keeps as many of the first tokens of the best unit as fit.
 func (r *run) cutBest(threshold float32, limit int) {
 	best := -1
 	for i, u := range r.units {
@@ -99,7 +100,7 @@ func (r *run) cutBest(threshold float32, limit int) {
 		r.res.Spans = []Span{kept}
 		r.res.Text = r.render()
 		if r.res.Stats.TokensOut = tokenizer.Count(r.p.opt.Tokenizer, r.res.Text); r.res.Stats.TokensOut <= limit {
-			r.res.Warnings = append(r.res.Warnings, fmt.Sprintf("no unit fits into %d tokens: the best one has %d and was cut", limit, u.Tokens))
+			r.res.Warnings = append(r.res.Warnings, fmt.Sprintf("the best unit has %d tokens and was cut: the budget is %d", u.Tokens, limit))
 			return
 		}
 	}

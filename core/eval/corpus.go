@@ -48,8 +48,8 @@ func (c *Corpus) unit(s span.Span) selector.Unit {
 	return selector.Unit{Span: s, Tokens: last - first}
 }
 
-// choose keeps the units of highest score that fit into limit tokens, as the pipeline does: where none fits, the beginning of
-// the best one.
+// choose keeps the units of highest score that fit into limit tokens, as the pipeline does: where the best one does not fit, its
+// beginning.
 func (c *Corpus) choose(units []selector.Unit, limit int) (*Kept, error) {
 	if limit == 0 || len(units) == 0 {
 		return &Kept{}, nil

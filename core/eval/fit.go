@@ -193,7 +193,8 @@ func judgeOne(ctx context.Context, t task, q *Query, opt FitOptions) (*judged, e
 	return j, nil
 }
 
-// recallAt is the share of the evidence in the best units that fit into each share of the tokens.
+// recallAt is the share of the evidence in the best units that fit into each share of the tokens; where the best one does not fit, in its
+// beginning, which is taken to hold its share of what the unit holds.
 func (j *judged) recallAt(w fusion.Weights, shares []float64) []float64 {
 	order := make([]int, len(j.features))
 	for i := range order {
@@ -203,6 +204,10 @@ func (j *judged) recallAt(w fusion.Weights, shares []float64) []float64 {
 	var out []float64
 	for _, share := range shares {
 		room, got := share*j.total, 0.0
+		if best := order[0]; j.tokens[best] > room {
+			out = append(out, j.gold[best]*room/j.tokens[best]/j.evidence)
+			continue
+		}
 		for _, i := range order {
 			if j.tokens[i] <= room {
 				room -= j.tokens[i]

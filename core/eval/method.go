@@ -13,7 +13,6 @@ import (
 
 	"github.com/cprs-go/cprs/core"
 	"github.com/cprs-go/cprs/core/selector"
-	"github.com/cprs-go/cprs/core/span"
 )
 
 // Method is a way to keep parts of a text.
@@ -113,8 +112,7 @@ func (m ranked) Open(ctx context.Context, c *Corpus) (Keeper, error) {
 	}), nil
 }
 
-// fill keeps the passages of highest score that fit into limit tokens; where the very best one does not, its beginning:
-// nothing else is as likely to be asked for.
+// fill keeps the passages of highest score that fit into limit tokens.
 func fill(c *Corpus, scores []float32, limit int) (*Kept, error) {
 	var order []int
 	for i, p := range c.Passages {
@@ -122,13 +120,7 @@ func fill(c *Corpus, scores []float32, limit int) (*Kept, error) {
 			order = append(order, i)
 		}
 	}
-	if len(order) == 0 || limit == 0 {
-		return &Kept{}, nil
-	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(scores[b], scores[a]) })
-	if best := c.Passages[order[0]]; best.Tokens > limit {
-		return c.kept([]span.Span{c.cut(best.Span, limit)}), nil
-	}
 	// The selector's scores are probabilities and it leaves out what is half as likely as what did not fit. A ranker only
 	// ranks: scores from 1 down to above 1/2 keep its order and let it fill the budget.
 	units := slices.Clone(c.Passages)

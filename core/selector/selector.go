@@ -1,7 +1,7 @@
 // Package selector decides what is kept: one choice over the units of all windows and documents.
 //
 // It takes the units of the text with the critic's scores, and a threshold, a token budget or both. Pinned units are kept
-// first; then the best units while they fit; gaps that cost no more than their mark are closed; labels (the heading or
+// first; then the best unit, for which lesser ones never stand in; then the next best while they fit; gaps that cost no more than their mark are closed; labels (the heading or
 // speaker line that a kept unit belongs to) are kept where the budget permits. The package stands between core/label
 // and core, which renders its choice.
 package selector
@@ -50,18 +50,24 @@ var ErrPinsExceed = errors.New("pinned text exceeds the budget")
 const labelShare = 20
 
 // Choose returns the kept parts: sorted, disjoint, each the longest run of kept text, with the best score of its units.
-// units are sorted by document and place.
+// units are sorted by document and place. Where nothing is pinned and the best unit alone exceeds the budget, nothing is kept: its
+// beginning is worth more than other units, and to cut it is the caller's part.
 func Choose(units []Unit, opt Options) ([]span.Span, error) {
 	c := newChoice(units, opt)
-	for i := range units {
-		if units[i].Pinned {
-			c.keep(i)
-		}
+	pinned := c.pinned()
+	for _, i := range pinned {
+		c.keep(i)
 	}
 	if c.bounded() && c.used > opt.MaxTokens {
 		return nil, fmt.Errorf("%w: the pins need %d tokens of %d", ErrPinsExceed, c.used, opt.MaxTokens)
 	}
 	order := c.candidates()
+	if c.bounded() && len(pinned) == 0 && len(order) > 0 {
+		if c.cost(order[0]) > opt.MaxTokens {
+			return nil, nil
+		}
+		c.keep(order[0])
+	}
 	if c.bounded() && opt.Labels != nil {
 		c.fill(order, opt.MaxTokens-opt.MaxTokens/labelShare)
 	}
@@ -213,6 +219,7 @@ func (c *choice) keepLabels(order []int) {
 	}
 }
 
+// pinned are the units that must be kept.
 func (c *choice) pinned() []int {
 	var out []int
 	for i, u := range c.units {

@@ -148,6 +148,29 @@ func cost(units []Unit, parts []span.Span, opt Options) int {
 	return n
 }
 
+// The best unit is not replaced by what is shorter, nor by labels; pins come before it all the same.
+func TestBestFirst(t *testing.T) {
+	units := row(0, `
+++++++++ ttttt
++++++++++ tttttttttttttttttttt
+++++++++ ttttt`)
+	labels := func(int, int) []Label { return []Label{{span.Range{Start: 0, End: 5}, 5}} }
+	for _, tt := range []struct {
+		max  int
+		pin  bool
+		want string
+	}{{19, false, ""}, {20, false, "a12"}, {26, false, "a02"}, {20, true, "a01 a23"}} {
+		units[0].Pinned = tt.pin
+		got, err := Choose(units, Options{MaxTokens: tt.max, Labels: labels})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := show(got); s != tt.want {
+			t.Errorf("%d tokens, pin %v: got %q, want %q", tt.max, tt.pin, s, tt.want)
+		}
+	}
+}
+
 func TestProperties(t *testing.T) {
 	for seed := range uint64(2000) {
 		checkProperties(t, rand.New(rand.NewPCG(seed, 1)))
@@ -195,9 +218,30 @@ func checkProperties(t *testing.T, rnd *rand.Rand) {
 	if opt.Labels == nil && opt.MaxTokens >= 0 && cost(units, got, opt) > opt.MaxTokens {
 		t.Fatalf("parts cost %d tokens of %d", cost(units, got, opt), opt.MaxTokens)
 	}
+	if best := bestOf(units, opt); best >= 0 && len(got) > 0 && !holds(got, units[best]) {
+		t.Fatalf("the best unit %v is not in %v", units[best], got)
+	}
 	for _, u := range units {
-		if u.Pinned && !slices.ContainsFunc(got, func(p span.Span) bool { return p.Doc == u.Doc && p.Range().Contains(u.Range()) }) {
+		if u.Pinned && !holds(got, u) {
 			t.Fatalf("pinned unit %v was dropped", u)
 		}
 	}
+}
+
+func holds(parts []span.Span, u Unit) bool {
+	return slices.ContainsFunc(parts, func(p span.Span) bool { return p.Doc == u.Doc && p.Range().Contains(u.Range()) })
+}
+
+// bestOf is the unit that must come first; −1 if there are pins or none is good enough.
+func bestOf(units []Unit, opt Options) int {
+	best := -1
+	for i, u := range units {
+		switch {
+		case u.Pinned:
+			return -1
+		case !u.Unread && u.Tokens > 0 && u.Score >= opt.Threshold && (best < 0 || u.Score > units[best].Score):
+			best = i
+		}
+	}
+	return best
 }
