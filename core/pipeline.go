@@ -94,10 +94,13 @@ func (p *Pipeline) begin(req *Request) (*run, error) {
 	}
 	r := &run{p: p, req: req, pins: pins, header: header, res: res}
 	if p.opt.Fusion != nil {
-		r.fusion = fusion.New(p.opt.Fusion, cmp.Or(strings.TrimSpace(req.Query), req.Instruction))
+		r.fusion = fusion.New(p.opt.Fusion, r.question())
 	}
 	return r, nil
 }
+
+// question is what is asked for, in the words that are looked for in the text.
+func (r *run) question() string { return cmp.Or(strings.TrimSpace(r.req.Query), r.req.Instruction) }
 
 // run is one compression.
 type run struct {
@@ -110,6 +113,8 @@ type run struct {
 	units  []selector.Unit // of all documents, in order
 	fusion *fusion.Scorer  // of units; nil: the critic alone scores
 	keep   []float32       // scratch
+
+	done, total int64 // bytes that were read, and that there are
 }
 
 // fits reports whether the whole input is within the budget, so that no critic is needed.

@@ -26,6 +26,7 @@ const (
 // batch is a group of windows on its way through the critic.
 type batch struct {
 	windows []window.Window
+	numbers []int          // of the windows, counted over all documents
 	scores  []label.Scores // nil if unread
 	err     error
 	done    chan struct{}
@@ -34,18 +35,32 @@ type batch struct {
 // score reads all documents and fills r.units. After the deadline of ctx it goes on without the critic: what is left
 // becomes unread units, since pins must be found in it too.
 func (r *run) score(ctx context.Context) error {
+	for i := range r.req.Documents {
+		r.total += int64(len(r.req.Documents[i].Text))
+	}
+	var err error
+	if _, limited := ctx.Deadline(); limited && r.total >= rankedBytes {
+		err = r.scoreRanked(ctx)
+	} else {
+		err = r.read(ctx, nil, func(_ int, w *window.Window, s *label.Scores) { r.add(w, s) })
+	}
+	if err == nil && r.res.Stats.Windows == 0 && len(r.res.Unread) > 0 {
+		return &Error{CodeDeadline, "the deadline passed before anything was read", "allow more time, or send less text", ctx.Err()}
+	}
+	return err
+}
+
+// read has the critic read the windows whose numbers are wanted; nil: all. It hands each to take, in order, with its scores: nil if the
+// deadline came first.
+func (r *run) read(ctx context.Context, wanted func(number int) bool, take func(number int, w *window.Window, s *label.Scores)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	queue := make(chan *batch, inFlight)
 	var cutErr error
 	go func() {
 		defer close(queue)
-		cutErr = r.cut(ctx, queue)
+		cutErr = r.cut(ctx, wanted, queue)
 	}()
-	var total, read int64
-	for i := range r.req.Documents {
-		total += int64(len(r.req.Documents[i].Text))
-	}
 	var failed error
 	for b := range queue {
 		<-b.done
@@ -57,11 +72,15 @@ func (r *run) score(ctx context.Context) error {
 			continue
 		}
 		for i := range b.windows {
-			r.add(b, i)
-			read += int64(b.windows[i].Range.Len())
+			var s *label.Scores
+			if b.scores != nil {
+				s = &b.scores[i]
+			}
+			take(b.numbers[i], &b.windows[i], s)
+			r.done += int64(b.windows[i].Range.Len())
 		}
 		if r.req.Progress != nil {
-			r.req.Progress(read, total)
+			r.req.Progress(r.done, r.total)
 		}
 	}
 	switch {
@@ -69,16 +88,12 @@ func (r *run) score(ctx context.Context) error {
 		return failed
 	case failed != nil:
 		return &Error{CodeCriticFailed, "the critic failed", "check the checkpoint with: cprs model inspect", failed}
-	case cutErr != nil:
-		return cutErr
-	case r.res.Stats.Windows == 0 && len(r.res.Unread) > 0:
-		return &Error{CodeDeadline, "the deadline passed before anything was read", "allow more time, or send less text", ctx.Err()}
 	}
-	return nil
+	return cutErr
 }
 
-// cut cuts the documents to windows and starts the critic on them, batch by batch.
-func (r *run) cut(ctx context.Context, queue chan<- *batch) error {
+// cut cuts the documents to windows and starts the critic on those that are wanted, batch by batch.
+func (r *run) cut(ctx context.Context, wanted func(number int) bool, queue chan<- *batch) error {
 	b, tokens, most := &batch{}, 0, cmp.Or(r.p.opt.BatchTokens, batchTokens)
 	send := func() {
 		if len(b.windows) > 0 {
@@ -88,6 +103,23 @@ func (r *run) cut(ctx context.Context, queue chan<- *batch) error {
 		}
 	}
 	defer send()
+	return r.windows(ctx, func(number int, w *window.Window) {
+		if wanted != nil && !wanted(number) {
+			return
+		}
+		b.windows, b.numbers = append(b.windows, *w), append(b.numbers, number)
+		if tokens += w.Len(); w.Header.InRow {
+			tokens += len(w.Header.IDs)
+		}
+		if tokens >= most || len(b.windows) == batchWindows {
+			send()
+		}
+	})
+}
+
+// windows yields the windows of all documents, in order, until ctx is cancelled.
+func (r *run) windows(ctx context.Context, yield func(number int, w *window.Window)) error {
+	number := 0
 	for i := range r.req.Documents {
 		d := &r.req.Documents[i]
 		u := r.req.Unit
@@ -100,16 +132,10 @@ func (r *run) cut(ctx context.Context, queue chan<- *batch) error {
 			return &Error{CodeInvalidArgument, fmt.Sprintf("%s leaves no room for text", d.name(i)), "shorten the instruction or the title", err}
 		}
 		for w := range windows {
-			b.windows = append(b.windows, w)
-			if tokens += w.Len(); w.Header.InRow {
-				tokens += len(w.Header.IDs)
-			}
-			if tokens >= most || len(b.windows) == batchWindows {
-				send()
-			}
-			if errors.Is(ctx.Err(), context.Canceled) {
+			if yield(number, &w); errors.Is(ctx.Err(), context.Canceled) {
 				return ctx.Err()
 			}
+			number++
 		}
 	}
 	return nil
@@ -154,32 +180,31 @@ func fitCategories(s label.Scores, h *prompt.Header) bool {
 	return len(s.Categories) == 0 || len(s.Categories) == len(s.Probs) && !slices.ContainsFunc(s.Categories, other)
 }
 
-// add appends the units of window i of b with their scores.
-func (r *run) add(b *batch, i int) {
-	w := &b.windows[i]
+// add appends the units of w, which comes next in the input, with their scores; nil: it is unread.
+func (r *run) add(w *window.Window, s *label.Scores) {
 	r.res.Stats.TokensIn += len(w.IDs)
-	if b.scores == nil {
+	if s == nil {
 		r.addUnread(w)
 		return
 	}
 	r.res.Stats.Windows++
 	units := w.Units
 	if w.Unit == UnitPhrase {
-		units = phrases(w, r.req.Documents[w.Doc].Text, b.scores[i])
+		units = phrases(w, r.req.Documents[w.Doc].Text, *s)
 	}
 	for _, u := range units {
 		r.units = append(r.units, selector.Unit{
-			Span:   span.Span{Doc: w.Doc, Start: u.Range.Start, End: u.Range.End, Category: category(w.Header, b.scores[i], u.First, u.Last)},
+			Span:   span.Span{Doc: w.Doc, Start: u.Range.Start, End: u.Range.End, Category: category(w.Header, *s, u.First, u.Last)},
 			Tokens: u.Last - u.First,
 		})
 		if r.fusion == nil {
-			r.units[len(r.units)-1].Score = mean(b.scores[i], u.First, u.Last)
+			r.units[len(r.units)-1].Score = mean(*s, u.First, u.Last)
 		} else {
 			r.keep = r.keep[:0]
 			for j := u.First; j < u.Last; j++ {
-				r.keep = append(r.keep, b.scores[i].Keep(j))
+				r.keep = append(r.keep, s.Keep(j))
 			}
-			r.fusion.Add(w.Doc, w.Unit, r.req.Documents[w.Doc].Text[u.Range.Start:u.Range.End], r.keep, b.scores[i].Relevance)
+			r.fusion.Add(w.Doc, w.Unit, r.req.Documents[w.Doc].Text[u.Range.Start:u.Range.End], r.keep, s.Relevance)
 		}
 	}
 }

@@ -136,7 +136,7 @@ type document struct {
 	in     []int // units that hold each term
 }
 
-// New is a Scorer for a question.
+// New is a Scorer for a question. With nil options it only matches.
 func New(opt *Options, question string) *Scorer {
 	s := &Scorer{opt: opt, nonLatin: NonLatin(question), terms: map[string]int{}, forms: map[string]int{}}
 	Terms(question, func(form string) {
@@ -176,17 +176,22 @@ func (s *Scorer) Add(doc int, grain unit.Unit, text string, keep []float32, rele
 		s.docs = append(s.docs, document{number: doc, first: len(s.units), in: make([]int, len(s.terms))})
 	}
 	d, from := &s.docs[len(s.docs)-1], len(s.match)
-	Terms(text, func(form string) {
-		if t := s.place(form); t >= 0 {
-			s.count(from, t)
-		}
-	})
+	s.Match(text, func(t int) { s.count(from, t) })
 	for _, m := range s.match[from:] {
 		d.in[m.term]++
 	}
 	d.tokens += len(keep)
 	all, strongest := s.means(keep)
 	s.units = append(s.units, scored{grain, all, strongest, relevance, len(keep), from})
+}
+
+// Match calls yield with the number of each of the question's terms in a text, as often as it stands there.
+func (s *Scorer) Match(text string, yield func(term int)) {
+	Terms(text, func(form string) {
+		if t := s.place(form); t >= 0 {
+			yield(t)
+		}
+	})
 }
 
 // means is the mean of keep, and that of its higher half: a long sentence is not held back by what it says besides.
