@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
@@ -30,6 +31,7 @@ type compressFlags struct {
 	hidden    bool
 	quiet     bool
 	verbose   bool
+	timeout   time.Duration
 	engine    engine.Options
 }
 
@@ -64,6 +66,7 @@ Exit status: 0 done, 1 fault, 2 wrong use, 3 nothing relevant, 130 interrupted.`
 	fs.StringVar(&f.gap, "gap", "ellipsis", "mark where text was left out: ellipsis, lines, none or labels (name and lines)")
 	fs.BoolVar(&f.req.NoLabels, "no-labels", false, "do not keep the heading or speaker that a kept part belongs to")
 	fs.StringVarP(&f.output, "output", "o", "", "file to write; default: standard output")
+	fs.DurationVar(&f.timeout, "timeout", 0, "longest time of the reading, after which what has been read is the answer; default: none")
 	fs.BoolVar(&f.hidden, "hidden", false, "also read hidden files of folders")
 	fs.BoolVar(&f.quiet, "quiet", false, "no summary on a terminal")
 	fs.BoolVarP(&f.verbose, "verbose", "v", false, "a summary even without a terminal, and all files that were skipped")
@@ -175,6 +178,9 @@ func (f *compressFlags) parse(cmd *cobra.Command, args *[]string) (err error) {
 			return invalid(fmt.Errorf("--%s is 0", name), "give a number above 0, or leave it out for no bound")
 		}
 	}
+	if f.timeout < 0 {
+		return invalid(fmt.Errorf("--timeout is %v", f.timeout), "give a time such as 30s, or leave it out for no limit")
+	}
 	if len(*args) == 0 {
 		if isTerminal(cmd.InOrStdin()) {
 			return invalid(errors.New("there is nothing to read"), "name a file or a folder, or pipe text into cprs")
@@ -188,7 +194,28 @@ func (f *compressFlags) compress(ctx context.Context, e *engine.Engine, stderr i
 	show, done := progressOn(stderr, "reading", progressbar.OptionShowBytes(true))
 	defer done()
 	f.req.Progress = show
-	return e.Compress(ctx, f.req)
+	if f.timeout == 0 {
+		return e.Compress(ctx, f.req)
+	}
+	ctx, cancel := context.WithTimeout(ctx, f.timeout)
+	defer cancel()
+	res, err := e.Compress(ctx, f.req)
+	if err == nil && res.Status == core.Partial {
+		res.Warnings = append(res.Warnings, fmt.Sprintf("--timeout %v stopped the reading: %s", f.timeout, unread(&f.req, res)))
+	}
+	return res, err
+}
+
+// unread says how much of a request's text was not read.
+func unread(req *core.Request, res *core.Result) string {
+	left, total := 0, 0
+	for _, s := range res.Unread {
+		left += s.End - s.Start
+	}
+	for _, d := range req.Documents {
+		total += len(d.Text)
+	}
+	return fmt.Sprintf("%d of %d bytes were not read", left, total)
 }
 
 // checkOutput refuses to overwrite what is read.
