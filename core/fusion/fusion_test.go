@@ -198,3 +198,16 @@ func FuzzScorer(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkMatch looks for the words of a question in lines of a log, most of whose words are numbers that stand there once.
+func BenchmarkMatch(b *testing.B) {
+	var text strings.Builder
+	for i := range 10_000 {
+		fmt.Fprintf(&text, "2026-11-03T%02d:%02d:%02d.%03dZ INFO [worker] request %d served in %d ms\n", i/3600%24, i/60%60, i%60, i*7%1000, i*7919, i%977)
+	}
+	s := fusion.New(nil, "Why was the nightly job aborted?")
+	b.SetBytes(int64(text.Len()))
+	for b.Loop() {
+		s.Match(text.String(), func(int) { b.Fatal("a match") })
+	}
+}
