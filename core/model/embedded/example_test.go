@@ -21,7 +21,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	header, err := layout.Header("", "How long does the warranty run?")
+	header, err := layout.Header("", "How heavy is the pump?")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -49,5 +49,5 @@ func Example() {
 		}
 	}
 	fmt.Println(best)
-	// Output: The warranty runs for three years.
+	// Output: The pump weighs nine kilograms.
 }

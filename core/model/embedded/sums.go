@@ -3,7 +3,7 @@
 package embedded
 
 // hash is the SHA-256 of config.json followed by model.safetensors.
-const hash = "aa3ee91a0d305d1336c9f6b553eba343907e0b4674e8528875fb8e5e51bf3d7e"
+const hash = "618b9092927eb9ba50d5546d3db65142104070a7c004668d3bd5df82e8a7ab14"
 
 // checksum is the CRC-32C of config.json, model.safetensors and tokenizer.json, one after the other.
-const checksum uint32 = 0xc39cca41
+const checksum uint32 = 0x3ae62b88
