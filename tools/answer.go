@@ -179,7 +179,7 @@ func (a *answer) truncated() bool {
 		for len(kept) > 0 && (kept[0].Doc < u.Doc || kept[0].Doc == u.Doc && kept[0].End <= u.Start) {
 			kept = kept[1:]
 		}
-		left := u.Range() // by the budget: units are kept whole, or cut at their end where not even one fits
+		left := u.Range() // by the budget: units are kept whole, or the best one is cut at its end where it does not fit
 		if len(kept) > 0 && kept[0].Doc == u.Doc && kept[0].Start < u.End {
 			left.Start = min(kept[0].End, u.End)
 		}
