@@ -153,11 +153,13 @@ func TestKill(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		for {
-			if s, err := os.Stat(filepath.Join(parts, stateFile)); err == nil && s.Size() > 0 {
+		for begin := time.Now(); ; time.Sleep(time.Millisecond) {
+			if _, err := os.Stat(filepath.Join(parts, stateFile)); err == nil {
 				break
 			}
-			time.Sleep(time.Millisecond)
+			if time.Since(begin) > time.Minute {
+				t.Fatal("no state after a minute")
+			}
 		}
 		time.Sleep(time.Duration(100+41*i) * time.Millisecond)
 		if err := cmd.Process.Kill(); err != nil {
