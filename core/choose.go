@@ -80,12 +80,7 @@ func (r *run) finish(opt selector.Options, limit int) {
 
 // cutBest keeps as many of the first tokens of the best unit as fit.
 func (r *run) cutBest(threshold float32, limit int) {
-	best := -1
-	for i, u := range r.units {
-		if !u.Unread && u.Tokens > 0 && u.Score >= threshold && (best < 0 || u.Score > r.units[best].Score) {
-			best = i
-		}
-	}
+	best := selector.Best(r.units, threshold)
 	if best < 0 {
 		return
 	}

@@ -1,7 +1,6 @@
 package eval
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/cprs-go/cprs/core"
@@ -51,7 +50,8 @@ func (c *Corpus) unit(s span.Span) selector.Unit {
 // choose keeps the units of highest score that fit into limit tokens, as the pipeline does: where the best one does not fit, its
 // beginning.
 func (c *Corpus) choose(units []selector.Unit, limit int) (*Kept, error) {
-	if limit == 0 || len(units) == 0 {
+	best := selector.Best(units, 0)
+	if limit == 0 || best < 0 {
 		return &Kept{}, nil
 	}
 	for ask := limit; ask >= 0; {
@@ -68,10 +68,7 @@ func (c *Corpus) choose(units []selector.Unit, limit int) (*Kept, error) {
 		}
 		ask -= k.Tokens - limit // a unit that begins inside a word can have more tokens alone
 	}
-	best := slices.MaxFunc(units, func(a, b selector.Unit) int {
-		return cmp.Or(cmp.Compare(min(a.Tokens, 1), min(b.Tokens, 1)), cmp.Compare(a.Score, b.Score))
-	})
-	return c.kept([]span.Span{c.cut(best.Span, limit)}), nil
+	return c.kept([]span.Span{c.cut(units[best].Span, limit)}), nil
 }
 
 // kept counts the tokens of spans.

@@ -83,6 +83,22 @@ func Choose(units []Unit, opt Options) ([]span.Span, error) {
 	return c.spans(), nil
 }
 
+// Best is the index of the unit of highest score that may be kept without a pin, of equal ones the first; -1: none may.
+func Best(units []Unit, threshold float32) int {
+	best := -1
+	for i, u := range units {
+		if u.candidate(threshold) && (best < 0 || u.Score > units[best].Score) {
+			best = i
+		}
+	}
+	return best
+}
+
+// candidate reports whether u may be kept without a pin.
+func (u *Unit) candidate(threshold float32) bool {
+	return !u.Unread && u.Tokens > 0 && u.Score >= threshold
+}
+
 // choice is a set of kept units and labels with its cost.
 type choice struct {
 	units  []Unit
@@ -107,7 +123,7 @@ func (c *choice) bounded() bool { return c.opt.MaxTokens >= 0 }
 func (c *choice) candidates() []int {
 	var order []int
 	for i, u := range c.units {
-		if !u.Pinned && !u.Unread && u.Tokens > 0 && u.Score >= c.opt.Threshold {
+		if !u.Pinned && u.candidate(c.opt.Threshold) {
 			order = append(order, i)
 		}
 	}

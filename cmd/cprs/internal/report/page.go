@@ -10,6 +10,7 @@ import (
 	"io"
 	"math"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -74,7 +75,7 @@ type units struct {
 	Line   []int `json:"line"`
 	First  []int `json:"first"` // unit of each document
 
-	Category []string `json:"category"`
+	Category []string `json:"category,omitempty"` // of every unit, if any has one
 }
 
 // threshold is the one that would keep about as many tokens as were kept.
@@ -117,6 +118,9 @@ func newPage(req *core.Request, res *core.Result, count func(string) int) *page 
 	}
 	if p.Start == 0 {
 		p.Start = p.Units.threshold(kept)
+	}
+	if !slices.ContainsFunc(p.Units.Category, func(c string) bool { return c != "" }) {
+		p.Units.Category = nil
 	}
 	p.Units.Line = core.LineNumbers(req.Documents, res.Units)
 	rest := res.Units

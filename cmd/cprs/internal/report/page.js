@@ -170,7 +170,7 @@ document.querySelector("main").addEventListener("mousemove", (e) => {
   const i = index.get(e.target), tip = byId("tip");
   tip.hidden = i === undefined;
   if (tip.hidden) return;
-  tip.textContent = `${category[i] && category[i] + " · "}score ${(score[i] / 1000).toFixed(3)} · ${tokens[i]} tokens · line ${line[i]}`;
+  tip.textContent = `${category?.[i] ? category[i] + " · " : ""}score ${(score[i] / 1000).toFixed(3)} · ${tokens[i]} tokens · line ${line[i]}`;
   tip.style.left = `${Math.min(e.clientX + 12, innerWidth - 260)}px`;
   tip.style.top = `${e.clientY + 18}px`;
 });

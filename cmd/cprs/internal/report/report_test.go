@@ -108,9 +108,16 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// TestCategories looks for the category of a unit in the table, and on the page where the script takes it from.
+// TestCategories looks for the category of a unit in the table, and on the page where the script takes it from; without any, the page has none.
 func TestCategories(t *testing.T) {
 	req, res := sample()
+	var plain bytes.Buffer
+	if err := Page(&plain, req, res, words); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(plain.String(), `"category":`) {
+		t.Error("the page lists categories where no unit has one")
+	}
 	res.Units[1].Category = "two</script>\n"
 	var table, page bytes.Buffer
 	if err := errors.Join(Table(&table, req.Documents, res, 60), Page(&page, req, res, words)); err != nil {
