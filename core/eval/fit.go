@@ -73,9 +73,9 @@ type Kind struct {
 
 // Kinds are those of core/fusion: by the grain that a question is kept at, and by its script.
 var Kinds = []Kind{
-	{"sentence", func(q *Query, r *Record) bool { return !fusion.NonLatin(q.Text) && q.Unit(r) == core.UnitSentence }},
-	{"line", func(q *Query, r *Record) bool { return !fusion.NonLatin(q.Text) && q.Unit(r) == core.UnitLine }},
-	{"non_latin", func(q *Query, r *Record) bool { return fusion.NonLatin(q.Text) }},
+	{core.UnitSentence.String(), func(q *Query, r *Record) bool { return !fusion.NonLatin(q.Text) && q.Unit(r) == core.UnitSentence }},
+	{core.UnitLine.String(), func(q *Query, r *Record) bool { return !fusion.NonLatin(q.Text) && q.Unit(r) == core.UnitLine }},
+	{fusion.OtherScripts, func(q *Query, r *Record) bool { return fusion.NonLatin(q.Text) }},
 }
 
 // FitFusion chooses the weights of core/fusion for one kind of questions: those of relevance and words by recall at the shares, then the

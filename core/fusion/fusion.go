@@ -36,6 +36,9 @@ func (w Weights) Logit(f Features) float64 {
 	return w.Critic*f.Critic + w.Relevance*f.Relevance + w.Lexical*f.Lexical + w.Bias
 }
 
+// OtherScripts names Options.NonLatin in a critic's config.json; other weights have the names of their grains.
+const OtherScripts = "non_latin"
+
 // Options come with a critic's checkpoint, whose probabilities they were fitted to.
 type Options struct {
 	// Grains are the weights by grain. A unit of a grain without weights scores the mean of its tokens' keep probabilities.

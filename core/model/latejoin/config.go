@@ -26,12 +26,9 @@ type Config struct {
 	Encoder      bert.Config `json:"encoder"`
 
 	// Fusion holds the weights that join the critic's scores with those of the words, by the names of Units, and for questions in other
-	// scripts by nonLatin; without, the critic alone scores.
+	// scripts by fusion.OtherScripts; without, the critic alone scores.
 	Fusion map[string]fusion.Weights `json:"fusion,omitempty"`
 }
-
-// nonLatin names the weights for questions in other scripts than Latin.
-const nonLatin = "non_latin"
 
 // grains are the names of Units in their order, the rows of unit.weight.
 var grains = []unit.Unit{unit.Phrase, unit.Sentence, unit.Paragraph, unit.Line}
@@ -68,8 +65,8 @@ func ParseConfig(text []byte) (Config, error) {
 		}
 	}
 	for name := range c.Fusion {
-		if name != nonLatin && !slices.Contains(c.Units, name) {
-			return c, fmt.Errorf("configuration: fusion of %q, not one of %q or %s", name, c.Units, nonLatin)
+		if name != fusion.OtherScripts && !slices.Contains(c.Units, name) {
+			return c, fmt.Errorf("configuration: fusion of %q, not one of %q or %s", name, c.Units, fusion.OtherScripts)
 		}
 	}
 	if err := c.fusion().Validate(); err != nil {
@@ -82,7 +79,7 @@ func ParseConfig(text []byte) (Config, error) {
 func (c *Config) fusion() *fusion.Options {
 	o := &fusion.Options{Grains: map[unit.Unit]fusion.Weights{}}
 	for name, w := range c.Fusion {
-		if name == nonLatin {
+		if name == fusion.OtherScripts {
 			o.NonLatin = &w
 		} else {
 			o.Grains[grains[slices.Index(c.Units, name)]] = w
