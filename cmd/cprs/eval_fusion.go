@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cprs-go/cprs/core"
 	"github.com/cprs-go/cprs/core/engine"
 	"github.com/cprs-go/cprs/core/eval"
 	"github.com/cprs-go/cprs/core/fusion"
@@ -91,8 +92,8 @@ func fitKinds(cmd *cobra.Command, sets []*eval.Set, opt eval.FitOptions) (map[st
 	if len(weights) == 0 {
 		return nil, errors.Join(missing...)
 	}
-	if w, ok := weights["sentence"]; ok {
-		weights["paragraph"] = w
+	if w, ok := weights[core.UnitSentence.String()]; ok {
+		weights[core.UnitParagraph.String()] = w
 	}
 	return weights, nil
 }

@@ -116,11 +116,11 @@ func newPage(req *core.Request, res *core.Result, count func(string) int) *page 
 		p.Units.Tokens = append(p.Units.Tokens, count(req.Documents[u.Doc].Text[u.Start:u.End]))
 		p.Units.Category = append(p.Units.Category, clean(u.Category))
 	}
-	if p.Start == 0 {
-		p.Start = p.Units.threshold(kept)
-	}
 	if !slices.ContainsFunc(p.Units.Category, func(c string) bool { return c != "" }) {
 		p.Units.Category = nil
+	}
+	if p.Start == 0 {
+		p.Start = p.Units.threshold(kept)
 	}
 	p.Units.Line = core.LineNumbers(req.Documents, res.Units)
 	rest := res.Units
