@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Writes core/eval/RESULTS.md, curve.svg and needles.svg anew.
 #   core/eval/results.sh CASES MINILM [FLAG]...     folder of JSONL files, folder of all-MiniLM-L6-v2 (minilm/fetch.sh)
-# On two cores with --per-set 20 it takes 40 minutes, most of them for the texts of a million tokens.
+# On two cores with --per-set 20 it takes about 45 minutes, most of them for the texts of a million tokens.
 set -euo pipefail
 cases=$(realpath "$1") minilm=$(realpath "$2")
 shift 2
