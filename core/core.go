@@ -6,6 +6,7 @@
 //	     │  core/source     paths, globs, inline text → []core.Document
 //	     │  core/unit       where phrases, sentences, lines, paragraphs begin and end
 //	     │  core/tokenizer  text → Encoding{IDs, Spans}: every token knows its bytes
+//	     │  core/spelling   mistyped words of the question → what was meant, for critics that read them badly
 //	     │  core/prompt     instruction, query → header ids, once per request
 //	     │  core/window     units and their tokens → windows, cut at unit ends
 //	     │  core/critic     windows → label.Scores: the only stage that runs a model

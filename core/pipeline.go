@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/cprs-go/cprs/core/fusion"
 	"github.com/cprs-go/cprs/core/prompt"
 	"github.com/cprs-go/cprs/core/selector"
+	"github.com/cprs-go/cprs/core/spelling"
 	"github.com/cprs-go/cprs/core/tokenizer"
 )
 
@@ -25,6 +28,9 @@ type PipelineOptions struct {
 	// BatchTokens is about how many ids the critic gets at a time; 0: 4096.
 	BatchTokens int
 	Fusion      *fusion.Options // how the critic's scores join with those of the words; nil: the critic alone scores
+
+	// MendSlips replaces mistyped words of the question, which a small critic reads badly. The result has a warning for each.
+	MendSlips bool
 }
 
 // Pipeline runs the stages for one critic. It is a Compressor, safe for concurrent use.
@@ -83,11 +89,14 @@ func (p *Pipeline) begin(req *Request) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
+	res := &Result{Stats: Stats{Tokenizer: p.opt.Tokenizer.Name(), Critic: p.opt.ID, CriticHash: p.opt.Hash}}
+	if p.opt.MendSlips {
+		res.Warnings = mend(req)
+	}
 	header, err := p.opt.Layout.Header(strings.TrimSpace(req.Instruction), strings.TrimSpace(req.Query))
 	if err != nil {
 		return nil, &Error{CodeInvalidArgument, "the critic cannot read the instruction", "shorten the instruction", err}
 	}
-	res := &Result{Stats: Stats{Tokenizer: p.opt.Tokenizer.Name(), Critic: p.opt.ID, CriticHash: p.opt.Hash}}
 	if header.Dropped > 0 {
 		res.Warnings = append(res.Warnings, fmt.Sprintf("instruction and query are too long: %d of their tokens were not read (the critic reads %d)",
 			header.Dropped, len(header.IDs)))
@@ -97,6 +106,20 @@ func (p *Pipeline) begin(req *Request) (*run, error) {
 		r.fusion = fusion.New(p.opt.Fusion, r.question())
 	}
 	return r, nil
+}
+
+// mend replaces what is mistyped in the question, and says so.
+func mend(req *Request) (warnings []string) {
+	texts := make([]string, len(req.Documents))
+	for i := range texts {
+		texts[i] = req.Documents[i].Text
+	}
+	slips := spelling.Slips([]string{req.Instruction, req.Query}, texts)
+	req.Instruction, req.Query = spelling.Mend(req.Instruction, slips), spelling.Mend(req.Query, slips)
+	for _, w := range slices.Sorted(maps.Keys(slips)) {
+		warnings = append(warnings, fmt.Sprintf("%q was read as %q", w, slips[w]))
+	}
+	return warnings
 }
 
 // question is what is asked for, in the words that are looked for in the text.

@@ -180,7 +180,7 @@ func (e *Engine) openLateJoin(o Options, ckpt *checkpoint.Checkpoint, m *latejoi
 		e.closeFirst(g.Close)
 		c = g
 	}
-	e.join(core.PipelineOptions{Critic: c, Layout: layout, Tokenizer: tok, ID: m.ID(), Hash: m.Hash(), Fusion: m.Fusion()})
+	e.join(core.PipelineOptions{Critic: c, Layout: layout, Tokenizer: tok, ID: m.ID(), Hash: m.Hash(), Fusion: m.Fusion(), MendSlips: true})
 	return nil
 }
 

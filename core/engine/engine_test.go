@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,6 +38,32 @@ func contract(t testing.TB) core.Document {
 		t.Fatal(err)
 	}
 	return core.Document{ID: "contract", Text: string(text)}
+}
+
+// TestMendsSlips: a mistyped question gives what the right one gives, and a warning for each word; a word of the text is never taken for a slip.
+func TestMendsSlips(t *testing.T) {
+	e := open(t, engine.Options{})
+	ask := func(instruction, query string) *core.Result {
+		t.Helper()
+		res, err := e.Compress(context.Background(), core.Request{
+			Instruction: instruction, Query: query, Budget: core.Budget{MaxTokens: 10},
+			Documents: []core.Document{{Text: "The kitchen is green. The rent is due on the third. Cats purr at the contarct."}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res
+	}
+	right, mistyped := ask("the sentence that answers", "what colour is the kitchen?"), ask("the sentnece that answers", "what colour is the kitcehn?")
+	if want := []string{`"kitcehn" was read as "kitchen"`, `"sentnece" was read as "sentence"`}; !slices.Equal(mistyped.Warnings, want) {
+		t.Errorf("warnings %q, want %q", mistyped.Warnings, want)
+	}
+	if mistyped.Text != right.Text || !reflect.DeepEqual(mistyped.Spans, right.Spans) {
+		t.Errorf("mistyped: %q, right: %q", mistyped.Text, right.Text)
+	}
+	if res := ask("cats and the contarct", ""); len(res.Warnings) > 0 {
+		t.Errorf("warnings %q about a word of the text", res.Warnings)
+	}
 }
 
 // TestSameBytes asks the same with other workers, with the cache cold, warm and off: invariant 3.
