@@ -47,8 +47,8 @@ const (
 	longest  = 24
 )
 
-// few slips are mended in any question. Of more, only where most words are known: else the question is in another language.
-const few = 2
+// Up to few slips are mended in any question, up to many where most words are known: else the question is in another language, or a text.
+const few, many = 2, 16
 
 // Slips finds the mistyped words of questions. Each has for its value the word that was meant: one of texts, of several the most frequent,
 // or else the most frequent of all.
@@ -96,7 +96,7 @@ func Mend(question string, slips map[string]string) string {
 	return out.String() + question[at:]
 }
 
-// suspects are the words of questions that are not known; none if those are most.
+// suspects are the words of questions that are not known; none if there are too many for slips.
 func suspects(questions []string) []string {
 	unknown, words := map[string]bool{}, map[string]bool{}
 	for _, q := range questions {
@@ -111,7 +111,7 @@ func suspects(questions []string) []string {
 			}
 		}
 	}
-	if len(unknown) > few && 2*len(unknown) > len(words) {
+	if n := len(unknown); n > many || n > few && 2*n > len(words) {
 		return nil
 	}
 	return slices.Sorted(maps.Keys(unknown))

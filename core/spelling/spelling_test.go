@@ -10,6 +10,8 @@ import (
 
 func TestSlips(t *testing.T) {
 	const contract = "The Counterparty may end this contract. Jonsson signs contracts; run kubectl, then xyzzyq."
+	const known = "this agreement says when either party must give notice before leaving, what penalty follows, which court decides, where payments " +
+		"come from, whose signature counts, under which name goods travel "
 	for _, c := range []struct {
 		name, question, text string
 		want                 map[string]string
@@ -31,6 +33,8 @@ func TestSlips(t *testing.T) {
 		{"no neighbour", "what is a zqxwvk", contract, nil},
 		{"other letters", "was heißt kündigungg", contract, nil},
 		{"another language", "welche kuendigungsfrist haben vertragspartei contarct", contract, nil},
+		{"many words that nobody knows", known + unknown(16), contract, map[string]string{"contarct": "contract"}},
+		{"too many", known + unknown(17), contract, nil},
 		{"empty", "", "", nil},
 		{"no UTF-8", "\xff contarct \xff", contract, map[string]string{"contarct": "contract"}},
 		{"long word", strings.Repeat("a", 30), strings.Repeat("a", 31), nil},
@@ -41,6 +45,15 @@ func TestSlips(t *testing.T) {
 			}
 		})
 	}
+}
+
+// unknown is n words that nobody knows and one slip of the contract.
+func unknown(n int) string {
+	words := "contarct"
+	for i := range n - 1 {
+		words += " zqx" + strings.Repeat("w", i+1)
+	}
+	return words
 }
 
 func TestMend(t *testing.T) {
