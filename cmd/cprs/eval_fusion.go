@@ -28,9 +28,9 @@ func newFusionCommand() *cobra.Command {
 		Long: `Fit how the words of a question and the relevance of a window weigh beside a critic's labels of tokens, and shift the scores so that 0.5
 gives the recall asked for.
 
-The weights are those with the best mean recall at 5, 10 and 20 % kept, over the means of the sets; then the bias follows. They are fitted
-for sentences, for lines and for questions in other scripts than Latin, where there are questions of the kind; paragraphs take those of
-sentences; phrases are left to the critic.`,
+The weights are those with the best mean recall at 5, 10 and 20 % kept, less half of what the threshold keeps with an answer and without, over
+the means of the sets. They are fitted for sentences, for lines and for questions in other scripts than Latin, where there are questions
+of the kind; paragraphs take those of sentences; phrases are left to the critic.`,
 		Example: `  cprs eval fusion --critic run/best --write data/dev`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.CriticDir == "" {

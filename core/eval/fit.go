@@ -22,7 +22,7 @@ type Judge interface {
 type FitOptions struct {
 	Judge     Judge
 	Tokenizer tokenizer.Tokenizer // of the critic
-	Shares    []float64           // of the tokens that may be kept: their mean recall decides on the weights
+	Shares    []float64           // of the tokens that may be kept, whose mean recall is wanted
 	Recall    float64             // that the threshold one half shall give where there is an answer, in (0,1)
 	PerSet    int                 // questions with an answer from each set, and as many without; 0: all
 	Seed      uint64              // of the draw
@@ -78,8 +78,8 @@ var Kinds = []Kind{
 	{fusion.OtherScripts, func(q *Query, r *Record) bool { return fusion.NonLatin(q.Text) }},
 }
 
-// FitFusion chooses the weights of core/fusion for one kind of questions: those of relevance and words by recall at the shares, then the
-// bias, so that a score of one half means the recall asked for.
+// FitFusion chooses the weights of core/fusion for one kind of questions, by recall at the shares and by how little a threshold of one half
+// keeps, whose bias gives the recall asked for.
 func FitFusion(ctx context.Context, sets []*Set, kind Kind, opt FitOptions) (*Fit, error) {
 	questions, err := judge(ctx, sets, kind, opt)
 	if err != nil {
@@ -100,22 +100,33 @@ func FitFusion(ctx context.Context, sets []*Set, kind Kind, opt FitOptions) (*Fi
 		if f.Alone == nil {
 			f.Alone = recall
 		}
-		if s := sum(recall); s > best+1e-4 {
-			best, f.Weights, f.Fused = s, w, recall
+		with := Fit{Weights: w, Questions: f.Questions, Alone: f.Alone, Fused: recall}
+		with.setBias(questions, opt.Recall)
+		if v := with.value(); v > best+1e-4 {
+			best, *f = v, with
 		}
 	}
+	return f, nil
+}
+
+// value is what weights are chosen by: recall at the shares, less half of the text that the threshold keeps.
+func (f *Fit) value() float64 {
+	return sum(f.Fused)/float64(len(f.Fused)) - (f.Kept+f.FalseKeep)/2
+}
+
+// setBias puts the highest threshold that recalls enough at one half.
+func (f *Fit) setBias(questions []*judged, recall float64) {
 	w := f.Weights
-	for _, t := range slices.Backward(thresholds) { // the highest that recalls enough
+	for _, t := range slices.Backward(thresholds) {
 		at := meansBySet(questions, true, func(q *judged) []float64 { return q.above(w, t) })
 		f.Recall, f.Kept, f.Weights.Bias = at[0], at[1], hundredths(-t)
-		if f.Recall >= opt.Recall {
+		if f.Recall >= recall {
 			break
 		}
 	}
 	if none := meansBySet(questions, false, func(q *judged) []float64 { return q.above(w, -f.Weights.Bias) }); none != nil {
 		f.FalseKeep = none[1]
 	}
-	return f, nil
 }
 
 // candidates are the weights that are tried, without bias; the first is the critic's labels alone.
