@@ -3,7 +3,7 @@
 package embedded
 
 // hash is the SHA-256 of config.json followed by model.safetensors.
-const hash = "618b9092927eb9ba50d5546d3db65142104070a7c004668d3bd5df82e8a7ab14"
+const hash = "d3acbc7c4b647c611ef4e593a3c8284beac8baf542688757495a8d76fe9f8057"
 
 // checksum is the CRC-32C of config.json, model.safetensors and tokenizer.json, one after the other.
-const checksum uint32 = 0x3ae62b88
+const checksum uint32 = 0xdcf1c4d2
