@@ -34,9 +34,10 @@ var ranks = sync.OnceValue(func() map[string]int {
 	if err != nil {
 		panic(err)
 	}
-	out := map[string]int{}
-	for w := range strings.SplitSeq(string(text), "\n") {
-		out[w] = len(out)
+	words := strings.Split(string(text), "\n")
+	out := make(map[string]int, len(words))
+	for i, w := range words {
+		out[w] = i
 	}
 	return out
 })
