@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cprs-go/cprs/core/tokenizer"
+	"github.com/cprs-go/cprs/core/tokenizer/oracle"
 )
 
 func BenchmarkParse(b *testing.B) {
@@ -26,7 +27,7 @@ func BenchmarkParse(b *testing.B) {
 func BenchmarkEncode(b *testing.B) {
 	tok := load(b, "minilm_tokenizer.json")
 	for _, c := range []struct{ name, text string }{
-		{"english", strings.Join(slices.Collect(realLines(b, 1<<12)), "")},
+		{"english", strings.Join(slices.Collect(oracle.RealLines(b, 1<<12)), "")},
 		{"chinese", strings.Repeat("欢迎使用命令行工具，请输入文件名。", 1<<12)},
 		{"korean", strings.Repeat("모든 사람은 태어날 때부터 자유롭다. ", 1<<12)},
 		{"russian", strings.Repeat("Съешь же ещё этих мягких французских булок. ", 1<<12)},

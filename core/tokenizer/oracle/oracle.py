@@ -1,7 +1,7 @@
-"""Encodes texts with Hugging Face's Rust tokenizer, for oracle_test.go.
+"""Encodes texts with Hugging Face's Rust tokenizer, for oracle.go.
 
-Run as: python oracle.py TOKENIZER_JSON. Reads one JSON string a line, writes one line for each: {"ids": […], "spans": [[start, end], …]}
-in bytes of UTF-8. Truncation, padding and templates are switched off, and so is the search for special tokens in the text.
+Arguments: TOKENIZER_JSON, and "plain" to switch off truncation, padding, templates and the search for special tokens in the text. Reads one
+JSON string a line, writes one line for each: {"ids": […], "spans": [[start, end], …]} in bytes of UTF-8.
 """
 
 import itertools
@@ -12,7 +12,8 @@ from tokenizers import Tokenizer
 
 with open(sys.argv[1], encoding="utf-8") as f:
     spec = json.load(f)
-spec.update(truncation=None, padding=None, post_processor=None, added_tokens=[])
+if "plain" in sys.argv[2:]:
+    spec.update(truncation=None, padding=None, post_processor=None, added_tokens=[])
 tokenizer = Tokenizer.from_str(json.dumps(spec))
 
 sys.stdin.reconfigure(encoding="utf-8", newline="\n")
