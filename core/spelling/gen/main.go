@@ -35,7 +35,7 @@ var (
 
 func main() {
 	if len(os.Args) < 3 {
-		fail(errors.New("usage: gen TOKENIZER.json FOLDER..."))
+		fail(errors.New("name a tokenizer.json and folders of data"))
 	}
 	words, err := collect(os.Args[1], os.Args[2:])
 	fail(err)
