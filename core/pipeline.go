@@ -29,7 +29,8 @@ type PipelineOptions struct {
 	BatchTokens int
 	Fusion      *fusion.Options // how the critic's scores join with those of the words; nil: the critic alone scores
 
-	// MendSlips replaces mistyped words of the question, which a small critic reads badly. The result has a warning for each.
+	// MendSlips replaces mistyped words of the question, which a small critic reads badly, by words of all documents of the request or
+	// known ones. The result has a warning for each.
 	MendSlips bool
 }
 

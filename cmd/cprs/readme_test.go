@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/cprs-go/cprs/core/wire"
 )
 
 // TestReadme: the README's first screen shows what the program prints, and the savings that it tells of.
@@ -34,16 +36,11 @@ func TestReadme(t *testing.T) {
 		if want := s[3]; want != "" && strings.TrimRight(run(), "\n") != strings.TrimRight(want, "\n") {
 			t.Errorf("%s: cprs prints\n%s\nthe README shows\n%s", s[2], run(), want)
 		}
-		var res struct {
-			Documents []struct {
-				Tokens int `json:"tokens"`
-				Kept   int `json:"kept_tokens"`
-			}
-		}
+		var res wire.Result
 		if err := json.Unmarshal([]byte(run("--format", "json")), &res); err != nil {
 			t.Fatal(err)
 		}
-		for j, got := range []int{res.Documents[0].Kept, res.Documents[0].Tokens} {
+		for j, got := range []int{res.Documents[0].KeptTokens, res.Documents[0].Tokens} {
 			if want := strings.ReplaceAll(savings[i][1+j], ",", ""); want != strconv.Itoa(got) {
 				t.Errorf("%s: %d tokens, the README says %s", s[2], got, want)
 			}

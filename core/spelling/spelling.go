@@ -17,7 +17,7 @@ import (
 	"sync"
 )
 
-//go:generate go run ./gen ../model/embedded/tokenizer.json $CPRS_DATA/train $CPRS_DATA/haystack
+//go:generate go run ./gen $CPRS_DATA/train $CPRS_DATA/haystack
 
 // The words of the embedded critic's vocabulary and of its training texts.
 //
@@ -62,7 +62,8 @@ func Slips(questions, texts []string) map[string]string {
 	neighbours := map[string][]string{}
 	for _, s := range suspects {
 		neighbours[s] = edits(s)
-		for _, w := range append(neighbours[s], s) {
+		counts[s] = 0
+		for _, w := range neighbours[s] {
 			counts[w] = 0
 		}
 	}

@@ -1,14 +1,13 @@
-// Gen writes words.txt.gz, the words that core/spelling takes for known: those of a WordPiece vocabulary, and those that stand in at least
-// leastTexts texts of data folders; the most frequent come first.
+// Command gen writes words.txt.gz, the words that core/spelling takes for known: those of the embedded critic's vocabulary, and those that stand in
+// at least leastTexts texts of data folders; the most frequent come first.
 //
-//	go run ./gen TOKENIZER.json FOLDER...
+//	go run ./gen FOLDER...
 package main
 
 import (
 	"bytes"
 	"cmp"
 	"compress/gzip"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +19,7 @@ import (
 	"strings"
 
 	"github.com/cprs-go/cprs/core/eval"
+	"github.com/cprs-go/cprs/core/model/embedded"
 )
 
 // leastTexts keeps the slips of authors out.
@@ -34,10 +34,10 @@ var (
 )
 
 func main() {
-	if len(os.Args) < 3 {
-		fail(errors.New("name a tokenizer.json and folders of data"))
+	if len(os.Args) < 2 {
+		fail(errors.New("name folders of data"))
 	}
-	words, err := collect(os.Args[1], os.Args[2:])
+	words, err := collect(os.Args[1:])
 	fail(err)
 	var out bytes.Buffer
 	z, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
@@ -56,16 +56,8 @@ func fail(err error) {
 }
 
 // collect gives the known words, the most frequent first.
-func collect(tokenizer string, folders []string) ([]string, error) {
-	var vocabulary struct {
-		Model struct {
-			Vocab map[string]int `json:"vocab"`
-		} `json:"model"`
-	}
-	text, err := os.ReadFile(tokenizer)
-	if err == nil {
-		err = json.Unmarshal(text, &vocabulary)
-	}
+func collect(folders []string) ([]string, error) {
+	_, tok, err := embedded.Load()
 	if err != nil {
 		return nil, err
 	}
@@ -78,8 +70,8 @@ func collect(tokenizer string, folders []string) ([]string, error) {
 	}
 	known := maps.Clone(c.words)
 	maps.DeleteFunc(known, func(w string, _ int) bool { return c.texts[w] < leastTexts })
-	for w := range vocabulary.Model.Vocab {
-		if plain.MatchString(w) {
+	for id := range tok.VocabSize() {
+		if w := tok.Token(int32(id)); plain.MatchString(w) {
 			known[w] = c.words[w]
 		}
 	}

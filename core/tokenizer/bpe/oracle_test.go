@@ -20,8 +20,8 @@ import (
 
 var oracleStrings = flag.Int("oracle.strings", 2000, "random strings, and lines of each real text, of TestOracle")
 
-// TestOracle compares with Hugging Face's Rust tokenizer: every rune, random strings, and lines of real text. It needs Python
-// with PyPI tokenizers (CPRS_PYTHON names the interpreter) and skips without, unless REQUIRE_RUST_TOKENIZER=1.
+// TestOracle compares with Hugging Face's Rust tokenizer: every rune, random strings, and lines of real text. What it needs
+// says oracle.Python.
 func TestOracle(t *testing.T) {
 	python := oracle.Python(t)
 	tok := load(t, "qwen_tiny_tokenizer.json")

@@ -22,8 +22,8 @@ import (
 
 var oracleStrings = flag.Int("oracle.strings", 500, "random strings, and lines of each real text, for each tokenizer of TestOracle")
 
-// TestOracle compares with Hugging Face's Rust tokenizer: every rune, random strings, and lines of real text. It needs Python
-// with PyPI tokenizers (CPRS_PYTHON names the interpreter) and skips without, unless REQUIRE_RUST_TOKENIZER=1.
+// TestOracle compares with Hugging Face's Rust tokenizer: every rune, random strings, and lines of real text. What it needs
+// says oracle.Python.
 func TestOracle(t *testing.T) {
 	python := oracle.Python(t)
 	for i, c := range []struct {
