@@ -9,12 +9,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cprs-go/cprs/core/eval/needle"
+	"github.com/cprs-go/cprs/core/train"
 	"github.com/cprs-go/cprs/core/train/synth"
 )
 
 func newDataCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "data", Short: "Make synthetic records for training and evaluation"}
-	cmd.AddCommand(newDataListCommand(), newDataSynthCommand())
+	cmd := &cobra.Command{Use: "data", Short: "Make synthetic records, and batches of a training"}
+	cmd.AddCommand(newDataListCommand(), newDataSynthCommand(), newDataBatchesCommand())
 	return cmd
 }
 
@@ -88,5 +89,40 @@ Training draws from seeds below 900; evaluate with seeds from 900 on.`,
 	fs.Uint64Var(&seed, "seed", 1, "of every draw")
 	fs.IntVar(&opt.Size, "size", 0, "length of the texts in bytes, about; 0: 400 to 6,000")
 	fs.StringVar(&haystack, "haystack", "", "file of texts to hide facts in, parted by lines with a form feed (default: made-up text)")
+	return cmd
+}
+
+func newDataBatchesCommand() *cobra.Command {
+	opt := train.Defaults()
+	var data []string
+	var recipe string
+	var first int
+	cmd := &cobra.Command{
+		Use:   "batches --data FILE",
+		Short: "Write the batches of a training, for another framework",
+		Args:  cobra.NoArgs,
+		Long: `Write what cprs train would begin with and read, for a training in another framework: safetensors files one after the other, the
+starting weights and then a batch a step. core/train/pytorch/train.py reads them from its standard input.`,
+		Example: `  cprs data batches --data data/train --steps 2000 --batch-tokens 8192 | python core/train/pytorch/train.py --out run --steps 2000`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if len(data) == 0 {
+				return usageError{errors.New("--data is needed")}
+			}
+			if first < 0 || opt.Steps < first {
+				return invalid(fmt.Errorf("steps %d to %d", first, opt.Steps), "give a first step before the last")
+			}
+			var err error
+			if opt.Recipe, err = train.LoadRecipe(recipe); err != nil {
+				return err
+			}
+			if opt.Data, err = train.LoadData(files(data)); err != nil {
+				return err
+			}
+			return train.Export(cmd.Context(), opt, first, cmd.OutOrStdout())
+		},
+	}
+	fs := cmd.Flags()
+	addDataFlags(fs, &opt, &data, &recipe)
+	fs.IntVar(&first, "first", 0, "first step, to go on with a training")
 	return cmd
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/cprs-go/cprs/core/train"
 )
@@ -59,29 +60,34 @@ OUT/plot.svg show how it went. On a CPU, XLA trains many times faster than pure 
 		},
 	}
 	fs := cmd.Flags()
-	fs.StringArrayVar(&data, "data", nil, "a file or folder of records to train on; may be repeated")
+	addDataFlags(fs, &opt, &data, &recipe)
 	fs.StringArrayVar(&dev, "dev", nil, "a file or folder of records to choose the best weights by; may be repeated")
-	fs.StringVar(&recipe, "recipe", "", "how sources are mixed, JSON (default: core/train/recipe.json)")
-	fs.StringVar(&opt.From, "from", "", "folder of a critic to go on from, or of a BERT encoder to start from (default: the embedded critic)")
 	fs.StringVar(&opt.Out, "out", "", "folder for the results")
 	fs.BoolVar(&opt.Resume, "resume", false, "go on with the training in --out, with the same options")
 	fs.StringVar(&opt.Backend, "backend", "go", "go, xla:cpu or xla:cuda")
 	fs.BoolVar(&opt.BFloat16, "bf16", opt.BFloat16, "compute in bfloat16; for GPUs")
-	fs.IntVar(&opt.Steps, "steps", opt.Steps, "steps of the whole training")
 	fs.IntVar(&opt.WarmUp, "warm-up", opt.WarmUp, "steps in which the learning rates rise")
-	fs.IntVar(&opt.BatchTokens, "batch-tokens", opt.BatchTokens, "tokens of the windows of a step")
 	fs.Float64Var(&opt.JointRate, "joint-rate", opt.JointRate, "highest learning rate of the joint layers and heads")
 	fs.Float64Var(&opt.EncoderRate, "encoder-rate", opt.EncoderRate, "highest learning rate of the encoder")
 	fs.IntVar(&opt.Frozen, "frozen", opt.Frozen, "encoder layers, from the lowest, that stay as they are with the embeddings; -1: none")
 	fs.Float64Var(&opt.Ranking, "ranking", opt.Ranking, "weight of the ranking of units in the loss")
 	fs.Float64Var(&opt.Average, "average", opt.Average, "running average of the weights; 0: none")
-	fs.Uint64Var(&opt.Seed, "seed", opt.Seed, "of the order of the data and of new weights")
 	fs.IntVar(&opt.DevEvery, "dev-every", opt.DevEvery, "steps between development scores")
 	fs.IntVar(&opt.DevPerSet, "dev-per-set", opt.DevPerSet, "questions with an answer drawn from each --dev file, and as many without")
 	fs.IntVar(&opt.Patience, "patience", opt.Patience, "development scores in a row without a new best after which to stop; 0: never")
 	fs.DurationVar(&opt.SaveEvery, "save-every", opt.SaveEvery, "time between saved states")
 	fs.DurationVar(&opt.Limit, "limit", 0, "stop after this time, for example 90m; 0: never")
 	return cmd
+}
+
+// addDataFlags adds the flags that say which batches a training reads.
+func addDataFlags(fs *pflag.FlagSet, opt *train.Options, data *[]string, recipe *string) {
+	fs.StringArrayVar(data, "data", nil, "a file or folder of records to train on; may be repeated")
+	fs.StringVar(recipe, "recipe", "", "how sources are mixed, JSON (default: core/train/recipe.json)")
+	fs.StringVar(&opt.From, "from", "", "folder of a critic to go on from, or of a BERT encoder to start from (default: the embedded critic)")
+	fs.IntVar(&opt.Steps, "steps", opt.Steps, "steps of the whole training")
+	fs.IntVar(&opt.BatchTokens, "batch-tokens", opt.BatchTokens, "tokens of the windows of a step")
+	fs.Uint64Var(&opt.Seed, "seed", opt.Seed, "of the order of the data and of new weights")
 }
 
 // files are paths, with a folder's record files in its place.

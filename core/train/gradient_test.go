@@ -15,13 +15,13 @@ import (
 	"github.com/cprs-go/cprs/core/model/graph"
 )
 
-// golden is what testdata/pytorch/gradients.py says of the tiny critic on the batch of testdata/batch.json.
+// golden is what pytorch/gradients.py says of the tiny critic on the batch of testdata/batch.json.
 type golden struct {
 	Total, Tags, Relevance, Rank float64
 	Gradients                    map[string]struct{ Norm, Probe float64 } // length; sum of gᵢ·cos(i)
 }
 
-// batchFile is a batch as testdata/pytorch/gradients.py reads it.
+// batchFile is a batch as pytorch/gradients.py reads it.
 type batchFile struct {
 	Windows, Headers, Pairs, WindowTokens, HeaderTokens, Units                 int
 	WindowIDs, WindowLengths, HeaderIDs, HeaderLengths, PairWindow, PairHeader []int32

@@ -23,7 +23,7 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write the scores of the critic in f32 anew; needs CPRS_CRITIC")
 
-// TestGoldens compares the int8 critic with outputs of PyTorch in f32, made by core/train/testdata/pytorch/goldens.py of the critic that
+// TestGoldens compares the int8 critic with outputs of PyTorch in f32, made by core/train/pytorch/goldens.py of the critic that
 // the embedded one was made from. Measured: probabilities off by up to 0.07, logits of relevance by 0.12.
 func TestGoldens(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("testdata", "goldens.json"))
