@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Writes core/eval/RESULTS.md, curve.svg and needles.svg anew.
 #   core/eval/results.sh CASES MINILM [FLAG]...     folder of JSONL files, folder of all-MiniLM-L6-v2 (minilm/fetch.sh)
-# On two cores with --per-set 20 it takes about an hour, half of it for the texts of a million tokens.
+# On two cores with --per-set 20 it takes half an hour with AVX-512, half of it for the texts of a million tokens.
 set -euo pipefail
 cases=$(realpath "$1") minilm=$(realpath "$2")
 shift 2
@@ -27,8 +27,8 @@ cd "$bin" # so that the commands in the page name no folder of this machine
   printf '(cprs eval cases --wording WORDING --baselines bm25 --budgets 0.1):\n\n| wording | cprs | bm25 |\n|---|---|---|\n'
   for wording in caps typos keywords; do recall "$wording" "$@"; done
   printf '\n# Needles\n\n'
-  ./cprs eval needle --lengths 4k,32k --depths 3
+  ./cprs eval needle --lengths 4k,32k --depths 5
   printf '\n![score by depth and length](needles.svg)\n\n'
-  ./cprs eval needle --kinds single,key-value,chain --lengths 4k,32k,128k,1m --depths 3 --plot needles.svg
+  ./cprs eval needle --kinds single,key-value,chain --lengths 4k,32k,128k,1m --depths 5 --plot needles.svg
 } > RESULTS.md
 cp RESULTS.md curve.svg needles.svg "$out"

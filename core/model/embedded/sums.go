@@ -3,7 +3,7 @@
 package embedded
 
 // hash is the SHA-256 of config.json followed by model.safetensors.
-const hash = "d3acbc7c4b647c611ef4e593a3c8284beac8baf542688757495a8d76fe9f8057"
+const hash = "53abc338fc9b836bb0f73896e557971c2f0d2bda1153b7b94ba9b90c3887b8b8"
 
 // checksum is the CRC-32C of config.json, model.safetensors and tokenizer.json, one after the other.
-const checksum uint32 = 0xdcf1c4d2
+const checksum uint32 = 0xaf970107
