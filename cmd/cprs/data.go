@@ -108,6 +108,9 @@ starting weights and then a batch a step. core/train/pytorch/train.py reads them
 			if len(data) == 0 {
 				return usageError{errors.New("--data is needed")}
 			}
+			if isTerminal(cmd.OutOrStdout()) {
+				return invalid(errors.New("batches are no text for a terminal"), "send them to a program or a file: cprs data batches … | python core/train/pytorch/train.py …")
+			}
 			if first < 0 || opt.Steps < first {
 				return invalid(fmt.Errorf("steps %d to %d", first, opt.Steps), "give a first step before the last")
 			}

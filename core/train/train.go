@@ -8,7 +8,8 @@
 //	      │
 //	      ├─ state.go        everything that a step changes, in one file, so that a killed training goes on exactly
 //	      ├─ score.go        development scores through the real pipeline
-//	      └─ log.go          log.csv and plot.svg
+//	      ├─ log.go          log.csv and plot.svg
+//	      └─ export.go       the same batches for another framework; pytorch/train.py reads them
 //
 // Run is the whole of it. core/train/synth makes records out of nothing; the package stands beside core/engine, whose
 // critics it makes.
