@@ -94,8 +94,7 @@ Training draws from seeds below 900; evaluate with seeds from 900 on.`,
 
 func newDataBatchesCommand() *cobra.Command {
 	opt := train.Defaults()
-	var data []string
-	var recipe string
+	var from dataFlags
 	var first int
 	cmd := &cobra.Command{
 		Use:   "batches --data FILE",
@@ -105,27 +104,20 @@ func newDataBatchesCommand() *cobra.Command {
 starting weights and then a batch a step. core/train/pytorch/train.py reads them from its standard input.`,
 		Example: `  cprs data batches --data data/train --steps 2000 --batch-tokens 8192 | python core/train/pytorch/train.py --out run --steps 2000`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if len(data) == 0 {
+			if len(from.data) == 0 {
 				return usageError{errors.New("--data is needed")}
 			}
 			if isTerminal(cmd.OutOrStdout()) {
 				return invalid(errors.New("batches are no text for a terminal"), "send them to a program or a file: cprs data batches … | python core/train/pytorch/train.py …")
 			}
-			if first < 0 || opt.Steps < first {
-				return invalid(fmt.Errorf("steps %d to %d", first, opt.Steps), "give a first step before the last")
-			}
-			var err error
-			if opt.Recipe, err = train.LoadRecipe(recipe); err != nil {
-				return err
-			}
-			if opt.Data, err = train.LoadData(files(data)); err != nil {
+			if err := from.load(&opt); err != nil {
 				return err
 			}
 			return train.Export(cmd.Context(), opt, first, cmd.OutOrStdout())
 		},
 	}
 	fs := cmd.Flags()
-	addDataFlags(fs, &opt, &data, &recipe)
+	from.add(fs, &opt)
 	fs.IntVar(&first, "first", 0, "first step, to go on with a training")
 	return cmd
 }

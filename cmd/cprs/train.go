@@ -15,8 +15,8 @@ import (
 
 func newTrainCommand() *cobra.Command {
 	opt := train.Defaults()
-	var data, dev []string
-	var recipe string
+	var from dataFlags
+	var dev []string
 	cmd := &cobra.Command{
 		Use:   "train --data FILE --out FOLDER",
 		Short: "Train a critic, or fine-tune one on labelled spans",
@@ -38,14 +38,11 @@ OUT/plot.svg show how it went. On a CPU, XLA trains many times faster than pure 
   cprs compress --critic tuned/best -i "the payment terms" contract.txt
   cprs train --from minilm --frozen -1 --data data/train --dev data/dev --out run --backend xla:cuda --bf16 --steps 20000 --batch-tokens 32768`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if opt.Out == "" || len(data) == 0 {
+			if opt.Out == "" || len(from.data) == 0 {
 				return usageError{fmt.Errorf("--data and --out are needed")}
 			}
-			var err error
-			if opt.Recipe, err = train.LoadRecipe(recipe); err != nil {
-				return err
-			}
-			if opt.Data, err = train.LoadData(files(data)); err != nil {
+			err := from.load(&opt)
+			if err != nil {
 				return err
 			}
 			if opt.Dev, err = train.LoadData(files(dev)); err != nil {
@@ -60,7 +57,7 @@ OUT/plot.svg show how it went. On a CPU, XLA trains many times faster than pure 
 		},
 	}
 	fs := cmd.Flags()
-	addDataFlags(fs, &opt, &data, &recipe)
+	from.add(fs, &opt)
 	fs.StringArrayVar(&dev, "dev", nil, "a file or folder of records to choose the best weights by; may be repeated")
 	fs.StringVar(&opt.Out, "out", "", "folder for the results")
 	fs.BoolVar(&opt.Resume, "resume", false, "go on with the training in --out, with the same options")
@@ -80,14 +77,29 @@ OUT/plot.svg show how it went. On a CPU, XLA trains many times faster than pure 
 	return cmd
 }
 
-// addDataFlags adds the flags that say which batches a training reads.
-func addDataFlags(fs *pflag.FlagSet, opt *train.Options, data *[]string, recipe *string) {
-	fs.StringArrayVar(data, "data", nil, "a file or folder of records to train on; may be repeated")
-	fs.StringVar(recipe, "recipe", "", "how sources are mixed, JSON (default: core/train/recipe.json)")
+// dataFlags say which batches a training reads.
+type dataFlags struct {
+	data   []string
+	recipe string
+}
+
+// add adds the flags to fs, with those that are fields of opt.
+func (f *dataFlags) add(fs *pflag.FlagSet, opt *train.Options) {
+	fs.StringArrayVar(&f.data, "data", nil, "a file or folder of records to train on; may be repeated")
+	fs.StringVar(&f.recipe, "recipe", "", "how sources are mixed, JSON (default: core/train/recipe.json)")
 	fs.StringVar(&opt.From, "from", "", "folder of a critic to go on from, or of a BERT encoder to start from (default: the embedded critic)")
 	fs.IntVar(&opt.Steps, "steps", opt.Steps, "steps of the whole training")
 	fs.IntVar(&opt.BatchTokens, "batch-tokens", opt.BatchTokens, "tokens of the windows of a step")
 	fs.Uint64Var(&opt.Seed, "seed", opt.Seed, "of the order of the data and of new weights")
+}
+
+// load reads the recipe and the records into opt.
+func (f *dataFlags) load(opt *train.Options) (err error) {
+	if opt.Recipe, err = train.LoadRecipe(f.recipe); err != nil {
+		return err
+	}
+	opt.Data, err = train.LoadData(files(f.data))
+	return err
 }
 
 // files are paths, with a folder's record files in its place.

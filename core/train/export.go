@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/cprs-go/cprs/core"
 	"github.com/cprs-go/cprs/core/model/checkpoint"
 	"github.com/cprs-go/cprs/core/model/graph"
 )
@@ -20,11 +21,10 @@ import (
 // ignored, 1 evidence, 2 other); pool, U8, the header positions that stand for the question; counts (weights of positions),
 // relevant and pair_counts in F32. Rows that do not count pad each batch to a fixed shape.
 func Export(ctx context.Context, opt Options, first int, w io.Writer) error {
-	start, err := openStart(opt.From, opt.Seed)
-	if err != nil {
-		return err
+	if first < 0 || opt.Steps < first {
+		return &core.Error{Code: core.CodeInvalidArgument, Message: fmt.Sprintf("steps %d to %d", first, opt.Steps), Hint: "give a first step before the last"}
 	}
-	samples, err := newSampler(opt.Recipe, opt.Data, start.cfg, start.tok, &opt)
+	start, samples, err := opt.open()
 	if err != nil {
 		return err
 	}

@@ -90,8 +90,6 @@ func (o *Options) check() error {
 		return bad("pure Go does not train in bfloat16", "give an XLA backend, or leave bfloat16 out")
 	case o.Steps < 1 || o.WarmUp < 0 || o.DevEvery < 1 || o.DevPerSet < 1 || o.Patience < 0:
 		return bad("%d steps, %d of warm-up, a score every %d on %d questions, patience %d", "give positive numbers", o.Steps, o.WarmUp, o.DevEvery, o.DevPerSet, o.Patience)
-	case o.BatchTokens < 64 || o.BatchTokens > 1<<22:
-		return bad("a batch of %d tokens", "give 64 to 4194304", o.BatchTokens)
 	case !(o.JointRate >= 0 && o.JointRate < 1 && o.EncoderRate >= 0 && o.EncoderRate < 1):
 		return bad("learning rates %v and %v", "give small numbers, for example 2e-4 and 5e-5", o.JointRate, o.EncoderRate)
 	case !(o.Ranking >= 0 && o.Ranking <= 10):
@@ -111,17 +109,26 @@ func (o *Options) schedule(step int) float64 {
 	return 0.5 * (1 + math.Cos(math.Pi*min(1, done)))
 }
 
+// open reads what a training starts from, and what its batches are drawn by.
+func (o *Options) open() (*start, *sampler, error) {
+	if o.BatchTokens < 64 || o.BatchTokens > 1<<22 {
+		return nil, nil, &core.Error{Code: core.CodeInvalidArgument, Message: fmt.Sprintf("a batch of %d tokens", o.BatchTokens), Hint: "give 64 to 4194304"}
+	}
+	s, err := openStart(o.From, o.Seed)
+	if err != nil {
+		return nil, nil, err
+	}
+	samples, err := newSampler(o.Recipe, o.Data, s.cfg, s.tok, o)
+	return s, samples, err
+}
+
 // Run trains until the steps are done, ctx ends, the time is over or patience is. The folder Out/best then holds the critic that scored
 // best. A training that ended early goes on with Resume.
 func Run(ctx context.Context, opt Options) (err error) {
 	if err := opt.check(); err != nil {
 		return err
 	}
-	start, err := openStart(opt.From, opt.Seed)
-	if err != nil {
-		return err
-	}
-	samples, err := newSampler(opt.Recipe, opt.Data, start.cfg, start.tok, &opt)
+	start, samples, err := opt.open()
 	if err != nil {
 		return err
 	}

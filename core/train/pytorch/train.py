@@ -93,7 +93,7 @@ def main():
         b = read(sys.stdin.buffer)
         if b is None:
             sys.exit(f"error: the batches end at step {step}")
-        done = max(0.0, (step - args.warm_up) / max(1, args.steps - args.warm_up))
+        done = (step - args.warm_up) / max(1, args.steps - args.warm_up)
         scale = (step + 1) / (args.warm_up + 1) if step < args.warm_up else 0.5 * (1 + math.cos(math.pi * done))
         for g in optimizer.param_groups:
             g["lr"] = scale * g["peak"]
