@@ -2,6 +2,7 @@ package synth
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -9,14 +10,18 @@ import (
 // expressly not for another.
 func kinds(s *scene) *draft {
 	s.hay = nil // texts of others hold such things, too
-	drawn := shuffled(s, s.blocks["kind"])[:2+s.IntN(3)]
+	drawn := s.unlike(shuffled(s, s.blocks["kind"]))[:2+s.IntN(3)]
 	var pieces []piece
 	found := make([]ask, len(drawn))
 	for i, b := range drawn {
 		for j := range 1 + s.IntN(2+min(s.size/800, 4)) {
 			tag := fmt.Sprint(i, ".", j)
 			value := s.let("V", b.first("value"))
-			pieces = append(pieces, piece{capital(article.ReplaceAllString(s.say(pick(s, b["say"])), "${1}n $2")), tag})
+			text := capital(article.ReplaceAllString(s.say(pick(s, b["say"])), "${1}n $2"))
+			if !strings.Contains(text, value) { // it begins the sentence
+				value = capital(value)
+			}
+			pieces = append(pieces, piece{text, tag})
 			found[i].facts, found[i].answers = append(found[i].facts, tag), append(found[i].answers, value)
 		}
 	}
@@ -37,4 +42,16 @@ func kinds(s *scene) *draft {
 		d.asks = append(d.asks, a)
 	}
 	return d
+}
+
+// unlike leaves out the kinds that an earlier one holds in part, as a place may be a country.
+func (s *scene) unlike(kinds []block) []block {
+	var out []block
+	clash := func(a, b block) bool { return slices.Contains(strings.Fields(a.first("not")), b.first("name")) }
+	for _, b := range kinds {
+		if !slices.ContainsFunc(out, func(o block) bool { return clash(o, b) || clash(b, o) }) {
+			out = append(out, b)
+		}
+	}
+	return out
 }
