@@ -18,7 +18,8 @@ type piece struct {
 // draft is a record before its text is put together.
 type draft struct {
 	paragraphs [][]piece
-	join, gap  string // what stands between pieces and between paragraphs
+	join, gap  string       // what stands between pieces and between paragraphs
+	tables     map[int]bool // paragraphs whose pieces are lines
 	asks       []ask
 }
 
@@ -93,7 +94,11 @@ type place struct{ start, end, paraStart, paraEnd int }
 func (d *draft) layout(gone map[string]bool) (string, places) {
 	var b strings.Builder
 	at := places{}
-	for _, p := range d.paragraphs {
+	for i, p := range d.paragraphs {
+		join := d.join
+		if d.tables[i] {
+			join = "\n"
+		}
 		p = slices.DeleteFunc(slices.Clone(p), func(q piece) bool { return q.fact != "" && gone[q.fact] })
 		if len(p) == 0 {
 			continue
@@ -105,7 +110,7 @@ func (d *draft) layout(gone map[string]bool) (string, places) {
 		var here []string
 		for i, q := range p {
 			if i > 0 {
-				b.WriteString(d.join)
+				b.WriteString(join)
 			}
 			if q.fact != "" {
 				at[q.fact] = append(at[q.fact], place{start: b.Len() + indent(q.text), end: b.Len() + len(q.text), paraStart: start + indent(p[0].text)})

@@ -54,6 +54,7 @@ var sorts = []struct {
 	{"european", "facts in German, French and Spanish", language("de", "fr", "es")},
 	{"clauses", "contracts, policies, frequent questions; categories of clauses are asked for, with exceptions", clauses},
 	{"table", "rows and columns: Markdown, CSV, listings of files, processes and disks, access logs", table},
+	{"report", "reports: small tables of figures by year, and what is said about them", report},
 	{"code", "source files in Go, Python, JavaScript and Java; functions are asked for", code},
 	{"output", "what tools print: test reports, compilers, diffs, HTTP, cluster events, a shell", output},
 	{"talk", "chats and meetings, with decisions", talk},
