@@ -21,6 +21,10 @@ func report(s *scene) *draft {
 	for size := 0; size < s.size && len(r.items) >= 12; {
 		size += r.section(s.size - size)
 	}
+	r.ask("ask.years", lineLevels, ask{context: r.heads, answers: r.years})
+	if len(r.units) > 0 {
+		r.ask("ask.unit", lineLevels, ask{context: r.units})
+	}
 	r.draft.asks = shuffled(s, r.draft.asks)[:min(len(r.draft.asks), 2+s.IntN(4))]
 	return r.draft
 }
@@ -36,8 +40,10 @@ type sheet struct {
 	items  []string // names for rows to come
 	years  []string // the latest first
 	format [3]string
-	places int // decimal places of the figures
-	tables int // that were written
+	places int      // decimal places of the figures
+	tables int      // that were written
+	heads  []string // facts: their rows of years
+	units  []string // facts: their units
 }
 
 // line is a row of a table.
@@ -52,12 +58,11 @@ func (r *sheet) section(size int) int {
 	n := min(4+r.IntN(7), len(r.items), max(4, size/90))
 	groups := shuffled(r.scene, choices(r.block.first("group")))
 	r.names["G"] = strings.ToLower(strings.TrimSpace(groups[0]))
-	unit := r.tag("unit")
 	opening := []piece{{text: capital(r.let("", "‹report.intro›"))}}
 	if r.chance(0.4) {
 		text := capital(strings.TrimSpace(r.say("‹report.unit›"))) + "."
-		opening = append(opening, piece{text: text, fact: unit})
-		r.ask("ask.unit", lineLevels, ask{context: []string{unit}})
+		r.units = append(r.units, r.tag("unit"))
+		opening = append(opening, piece{text: text, fact: r.tag("unit")})
 	}
 	table, lines := r.table(n, groups)
 	notes := r.notes(lines)
@@ -106,6 +111,7 @@ func (r *sheet) table(n int, groups []string) ([]piece, []line) {
 		slices.Reverse(years)
 	}
 	head := r.tag("head")
+	r.heads = append(r.heads, head)
 	out := []piece{{text: r.row(pick(r.scene, []string{"", "", "Item", "Year"}), years), fact: head}}
 	if r.chance(0.3) {
 		out = append(out, piece{text: r.row("", slices.Repeat([]string{r.say("‹$m|US$000|in %|restated|audited|€ ’000›")}, len(years)))})
@@ -149,7 +155,6 @@ func (r *sheet) table(n int, groups []string) ([]piece, []line) {
 	} else {
 		total.tag = ""
 	}
-	r.ask("ask.years", lineLevels, ask{context: []string{head}, answers: years})
 	r.figures(lines, total, years, head)
 	return out, lines
 }
