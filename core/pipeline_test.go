@@ -128,6 +128,14 @@ func TestCompress(t *testing.T) {
 	}
 }
 
+func TestColumnsAreKept(t *testing.T) {
+	table := core.Document{Text: "Staff of the house:\n\n| name | age |\n|---|---|\n| Ann | 31 |\n| Bob | 44 |\n| Cleo | 27 |\n\nThat is all there is to say about them.\n"}
+	res := compress(t, core.Request{Instruction: "cleo 27", Unit: core.UnitLine, Budget: core.Budget{Threshold: 0.3}, Documents: []core.Document{table}})
+	if want := "| name | age |\n[…]\n| Cleo | 27 |"; res.Text != want {
+		t.Errorf("got %q, want %q", res.Text, want)
+	}
+}
+
 func TestDocumentsAreNamed(t *testing.T) {
 	req := core.Request{Instruction: "cats", Unit: core.UnitSentence, Budget: core.Budget{Threshold: 0.3}, Documents: []core.Document{
 		{ID: "a.txt", Text: "Cats sleep. Dogs bark at all who pass the gate of the old house."}, {Text: "Dogs bark."}, {Text: "Dogs bark. Cats purr.\nCats eat."}}}

@@ -8,10 +8,11 @@ import (
 	"github.com/cprs-go/cprs/core/span"
 )
 
-// Outline knows the headings of a text and who speaks in it.
+// Outline knows the headings of a text, the columns of its tables, and who speaks in it.
 type Outline struct {
 	text     string
 	headings []span.Range
+	tables   []table
 	speakers map[string]bool
 	talk     bool // most of it is a conversation
 }
@@ -22,8 +23,10 @@ func NewOutline(text string) *Outline {
 	o := &Outline{text: text, speakers: map[string]bool{}}
 	b := outliner{o: o, seen: map[string]bool{}}
 	r := newLineReader(text)
+	var t tableReader
 	for l, ok := r.next(); ok; l, ok = r.next() {
 		b.add(l)
+		o.tables = t.add(text, l, o.tables)
 	}
 	b.add(line{start: len(text), first: len(text), body: len(text), end: len(text)})
 	o.talk = len(o.speakers) > 1 && (b.labels*4 >= b.lines || o.speakers["User"] || o.speakers["Assistant"] || o.speakers["user"] || o.speakers["Human"])
