@@ -3,7 +3,7 @@
 package embedded
 
 // hash is the SHA-256 of config.json followed by model.safetensors.
-const hash = "53abc338fc9b836bb0f73896e557971c2f0d2bda1153b7b94ba9b90c3887b8b8"
+const hash = "1a3022a44b52c85481bbdd57daa6630a732fa3821d415e59e56d837ef6bbfd6e"
 
 // checksum is the CRC-32C of config.json, model.safetensors and tokenizer.json, one after the other.
-const checksum uint32 = 0xaf970107
+const checksum uint32 = 0xa79d83d3
