@@ -40,7 +40,7 @@ type tableReader struct {
 func (r *tableReader) add(text string, l line, tables []table) []table {
 	s := text[l.first:l.body]
 	switch {
-	case isSeparator(s) && r.rows > 0:
+	case r.rows > 0 && isSeparator(s):
 		if !r.within {
 			tables = append(tables, table{head: r.head})
 		}
@@ -49,7 +49,7 @@ func (r *tableReader) add(text string, l line, tables []table) []table {
 		*r = tableReader{}
 		return tables
 	case r.within:
-	case r.rows < maxHeadRows && namesColumns(s) && l.body-l.first+r.head.Len() <= maxHeadBytes:
+	case r.rows < maxHeadRows && len(s)+r.head.Len() <= maxHeadBytes && namesColumns(s):
 		if r.rows++; r.rows == 1 {
 			r.head.Start = l.first
 		}
@@ -93,13 +93,7 @@ func isFigure(cell string) bool {
 
 // cellsOf are the cells of a row without white space at their ends; bars at its ends border no cell.
 func cellsOf(s string) []string {
-	mark := ","
-	if strings.Contains(s, "\t") {
-		mark = "\t"
-	}
-	if strings.Contains(s, "|") {
-		mark = "|"
-	}
+	mark := string(cellMark(s))
 	if len(s) > 1 && s[0] == '|' && s[len(s)-1] == '|' {
 		s = s[1 : len(s)-1]
 	}

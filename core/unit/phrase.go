@@ -32,13 +32,7 @@ func phrasesOf(k kind) splitter {
 // cells yields the cells of the table row r.
 func cells(text string, r span.Range, yield func(span.Range) bool) bool {
 	s := text[:r.End]
-	mark := byte(',')
-	if strings.Contains(s[r.Start:], "\t") {
-		mark = '\t'
-	}
-	if strings.Contains(s[r.Start:], "|") {
-		mark = '|'
-	}
+	mark := cellMark(s[r.Start:])
 	start, filled := r.Start, false
 	for i := r.Start; i < len(s); i++ {
 		if s[i] != mark {
@@ -55,6 +49,17 @@ func cells(text string, r span.Range, yield func(span.Range) bool) bool {
 		i = at - 1
 	}
 	return cut(text, span.Range{Start: start, End: r.End}, yield)
+}
+
+// cellMark is what parts the cells of the table row s.
+func cellMark(s string) byte {
+	switch {
+	case strings.IndexByte(s, '|') >= 0:
+		return '|'
+	case strings.IndexByte(s, '\t') >= 0:
+		return '\t'
+	}
+	return ','
 }
 
 // minPhrase is the least length of a phrase in bytes: shorter ones say nothing by themselves.
