@@ -8,7 +8,8 @@ import (
 )
 
 // Columns is the head of the table that byte at belongs to, the rows that name its columns; empty if at is in no table with a head, or
-// in the head itself. A head is what stands above a line of dashes, or rows of words and years above one with figures.
+// in the head itself. A head is what stands above a line of dashes, rows of words and years above one with figures, or the names that columns parted
+// by blanks stand under.
 func (o *Outline) Columns(at int) span.Range {
 	i, _ := slices.BinarySearchFunc(o.tables, at, func(t table, at int) int { return t.end - at - 1 })
 	if i == len(o.tables) || at < o.tables[i].head.End {
@@ -40,6 +41,9 @@ type tableReader struct {
 func (r *tableReader) add(text string, l line, tables []table) []table {
 	s := text[l.first:l.body]
 	switch {
+	case l.names:
+		*r = tableReader{head: span.Range{Start: l.first, End: l.body}, rows: 1, within: true}
+		tables = append(tables, table{head: r.head})
 	case r.rows > 0 && isSeparator(s):
 		if !r.within {
 			tables = append(tables, table{head: r.head})

@@ -5,6 +5,10 @@ import (
 	"testing"
 )
 
+const pods = "NAME         READY   STATUS             RESTARTS   AGE\n" +
+	"checkout-1   0/1     CrashLoopBackOff   17         2h\n" +
+	"web-2        1/1     Running            0          21d"
+
 func TestColumns(t *testing.T) {
 	for _, c := range []struct{ name, text, at, columns string }{
 		{"Markdown", "Text.\n\n| name | age |\n|---|---|\n| Ann | old |\n| Bob | young |\n\nMore", "Bob", "| name | age |"},
@@ -25,6 +29,18 @@ func TestColumns(t *testing.T) {
 		{"in a fence", "```\na | b\nc | 1\n```\n", "c", ""},
 		{"a long head", "a | " + strings.Repeat("word ", 100) + "\nc | 1\n", "c", ""},
 		{"four rows of words", "a | b\nc | d\ne | f\ng | h\ni | 1\n", "i", ""},
+		{"kubectl", "$ kubectl get pods\n" + pods + "\n", "web-2", "NAME         READY   STATUS             RESTARTS   AGE"},
+		{"one row below capitals", "CONTAINER ID   IMAGE          STATUS          PORTS\n4c01db0b339c   ubuntu:22.04   Up 16 seconds   3300-3310/tcp\n", "4c01", "CONTAINER ID   IMAGE          STATUS          PORTS"},
+		{"ps", "USER       PID %CPU    VSZ   RSS TTY      STAT COMMAND\nroot         1  0.2  37652  9388 ?        SLl  /sbin/init -v\nann      20815  0.0   2464    12 pts/0    S+   less a  b\n", "ann", "USER       PID %CPU    VSZ   RSS TTY      STAT COMMAND"},
+		{"df", "Filesystem               Size  Used Avail Use% Mounted on\ntmpfs                     24G     0   24G   0% /dev/shm\n/dev/vda                 252G   25G   67G  28% /\n", "/dev/vda", "Filesystem               Size  Used Avail Use% Mounted on"},
+		{"empty cells", "               total        used        free\nMem:            23Gi       7.4Gi        13Gi\nSwap:             0B          0B\n", "Mem", "total        used        free"},
+		{"dashes", "Package    Version\n---------- -------\nabsl-py    2.1.0\n", "absl", "Package    Version"},
+		{"years above blanks", "In millions          2019     2018\nRevenue            12,345   11,000\nCosts               8,100    7,900\n", "Costs", "In millions          2019     2018"},
+		{"a grid ends with a line that is not flush", pods + "\nAll the pods of the shop are listed above, as they were.\n", "above", ""},
+		{"a grid ends with a blank line", pods + "\n\nweb-9        1/1     Running            0          21d\n", "web-9", ""},
+		{"words alone under blanks", "Name     Type     Use\nStart    int      first byte\nEnd      int      last byte\n", "End", ""},
+		{"justified", "The  warranty  is  void if you open  the box,\nand 12 more   conditions  apply to all  owners of\n2 or more   boxes  who  sell them.\n", "more   boxes", ""},
+		{"justified capitals", "THE  PROJECT  IS PROVIDED  AS IS WITHOUT\nANY  WARRANTY IN KIND,  IMPLIED  OR NOT\n", "ANY", ""},
 	} {
 		o := NewOutline(c.text)
 		r := o.Columns(strings.LastIndex(c.text, c.at))

@@ -18,7 +18,7 @@ const (
 	numbered      // "1. item", "(a) item", "4.2 section"
 	label         // "Name: what was said", "[12:01] <bob> hi", "key: value"
 	quote         // "> quoted"
-	row           // of a table, cells parted by |, tabs or commas
+	row           // of a table, cells parted by |, tabs, commas or blanks
 	record        // of a log
 	code
 	fence // of a code fence: its first line, its last and all between

@@ -13,6 +13,7 @@ type line struct {
 	first      int // first byte that is no white space; body if there is none
 	kind       kind
 	opens      bool // first line of a code fence
+	names      bool // names the columns of a grid
 }
 
 // empty reports whether l holds white space only.
@@ -24,6 +25,7 @@ type lineReader struct {
 	pos   int
 	ahead [len(lineEnds)]int // where the next end of each kind stands, if at pos or later
 	fence string             // the mark of the open code fence
+	grid  grid               // that is being read
 }
 
 // lineEnds end lines; so does "\r\n".
@@ -82,7 +84,7 @@ func (r *lineReader) lineEnd() int {
 	return end
 }
 
-// classify sets the kind of l and follows code fences.
+// classify sets the kind of l and follows code fences and grids.
 func (r *lineReader) classify(l *line) {
 	s := r.text[l.first:l.body]
 	switch mark := fenceMark(s); {
@@ -96,6 +98,24 @@ func (r *lineReader) classify(l *line) {
 		r.fence = mark
 	case s != "":
 		l.kind = kindOf(s)
+		r.align(l)
+		return
+	}
+	r.grid = nil
+}
+
+// align makes l a row if it stands in a grid, or is the head of one.
+func (r *lineReader) align(l *line) {
+	s := r.text[l.start:l.body]
+	if r.grid != nil && !r.grid.goes(s) {
+		r.grid = nil
+	}
+	if r.grid == nil && l.kind == prose {
+		r.grid = newGrid(s, r.text[l.end:])
+		l.names = r.grid != nil
+	}
+	if r.grid != nil {
+		l.kind = row
 	}
 }
 
