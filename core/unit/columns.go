@@ -92,7 +92,12 @@ func isFigure(cell string) bool {
 	if n == "" || !isDigit(n[0]) || strings.Trim(n, "0123456789.,:/-") != "" {
 		return false
 	}
-	return !(len(n) == 4 && n == cell && (n[:2] == "19" || n[:2] == "20"))
+	return n != cell || !isYear(n)
+}
+
+// isYear reports whether s may be a year: four digits, 19 or 20 first.
+func isYear(s string) bool {
+	return len(s) == 4 && (s[:2] == "19" || s[:2] == "20") && isDigit(s[2]) && isDigit(s[3])
 }
 
 // cellsOf are the cells of a row without white space at their ends; bars at its ends border no cell.

@@ -38,6 +38,7 @@ func TestColumns(t *testing.T) {
 		{"years above blanks", "In millions          2019     2018\nRevenue            12,345   11,000\nCosts               8,100    7,900\n", "Costs", "In millions          2019     2018"},
 		{"a grid ends with a line that is not flush", pods + "\nAll the pods of the shop are listed above, as they were.\n", "above", ""},
 		{"a grid ends with a blank line", pods + "\n\nweb-9        1/1     Running            0          21d\n", "web-9", ""},
+		{"rows without a head", "6m    Normal    Pulled     refunds-7512\n32m   Normal    Created    thumbs-1\n46m   Normal    Scaled     thumbs-2\n", "Scaled", ""},
 		{"words alone under blanks", "Name     Type     Use\nStart    int      first byte\nEnd      int      last byte\n", "End", ""},
 		{"justified", "The  warranty  is  void if you open  the box,\nand 12 more   conditions  apply to all  owners of\n2 or more   boxes  who  sell them.\n", "more   boxes", ""},
 		{"justified capitals", "THE  PROJECT  IS PROVIDED  AS IS WITHOUT\nANY  WARRANTY IN KIND,  IMPLIED  OR NOT\n", "ANY", ""},

@@ -28,7 +28,7 @@ func newGrid(head, rest string) grid {
 		return g
 	}
 	names := strings.Fields(head)
-	if len(g) < 3 || slices.ContainsFunc(names, isFigure) || slices.ContainsFunc(names, endsClause) || !g.holds(first) {
+	if len(g) < 3 || isDigit(names[0][0]) && !isYear(names[0]) || slices.ContainsFunc(names, isFigure) || slices.ContainsFunc(names, endsClause) || !g.holds(first) {
 		return nil
 	}
 	if isCapitals(head) && !isCapitals(first) {
