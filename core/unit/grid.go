@@ -19,7 +19,7 @@ const gridBytes = 512
 // newGrid reads a line as a head; nil if the lines below it, rest, do not stand under its names. Two cells need a line of dashes below; more need
 // rows that they are flush with: two of which one holds a number, or one below a head in capitals.
 func newGrid(head, rest string) grid {
-	if len(head) > gridBytes || !hasGap(head) || strings.Contains(head, "\t") {
+	if len(head) > gridBytes || endsClause(head) || !hasGap(head) || strings.Contains(head, "\t") {
 		return nil
 	}
 	g := cellsUnder(head)
@@ -111,9 +111,9 @@ func isDashes(s string) bool {
 	return strings.Trim(s, "-= ") == "" && strings.Contains(strings.TrimSpace(s), " ") && strings.Contains(s, "--")
 }
 
-// endsClause reports whether a word ends as a clause does, which no name of a column does.
-func endsClause(word string) bool {
-	r, _ := utf8.DecodeLastRuneInString(word)
+// endsClause reports whether s ends as a clause does, which no name of a column does.
+func endsClause(s string) bool {
+	r, _ := utf8.DecodeLastRuneInString(s)
 	return strings.ContainsRune(".,;:!?", r)
 }
 
