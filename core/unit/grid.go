@@ -3,7 +3,6 @@ package unit
 import (
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -122,5 +121,5 @@ func isCapitals(s string) bool { return strings.ToUpper(s) == s && strings.ToLow
 
 // hasNumber reports whether a word of s begins with a digit.
 func hasNumber(s string) bool {
-	return slices.ContainsFunc(strings.Fields(s), func(w string) bool { return unicode.IsDigit(rune(w[0])) })
+	return slices.ContainsFunc(strings.Fields(s), func(w string) bool { return isDigit(w[0]) })
 }
