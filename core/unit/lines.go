@@ -98,24 +98,23 @@ func (r *lineReader) classify(l *line) {
 		r.fence = mark
 	case s != "":
 		l.kind = kindOf(s)
-		r.align(l)
-		return
 	}
-	r.grid = nil
+	r.align(l)
 }
 
 // align makes l a row if it stands in a grid, or is the head of one.
 func (r *lineReader) align(l *line) {
 	s := r.text[l.start:l.body]
-	if r.grid != nil && !r.grid.goes(s) {
-		r.grid = nil
+	if l.kind != blank && l.kind != fence && r.grid != nil && r.grid.goes(s) {
+		l.kind = row
+		return
 	}
-	if r.grid == nil && l.kind == prose {
+	r.grid = nil
+	if l.kind == prose {
 		r.grid = newGrid(s, r.text[l.end:])
-		l.names = r.grid != nil
 	}
 	if r.grid != nil {
-		l.kind = row
+		l.kind, l.names = row, true
 	}
 }
 

@@ -160,13 +160,13 @@ func isTitle(s string) bool {
 	if divisions[firstWordOf(rest)] {
 		return true
 	}
-	letters := strings.ToUpper(rest) == rest && strings.ToLower(rest) != rest
+	capitals := isCapitals(rest)
 	if numberLen(s) == 0 {
-		return letters && len(rest) >= 4
+		return capitals && len(rest) >= 4
 	}
 	longest := 8
 	if isMoreStop(last) {
 		longest = 4
 	}
-	return letters || len(strings.Fields(rest)) <= longest
+	return capitals || len(strings.Fields(rest)) <= longest
 }
