@@ -57,6 +57,7 @@ var sorts = []struct {
 	{"report", "reports: small tables of figures by year, and what is said about them", report},
 	{"code", "source files in Go, Python, JavaScript and Java; functions are asked for", code},
 	{"output", "what tools print: test reports, compilers, diffs, HTTP, cluster events, a shell", output},
+	{"listing", "rows of which some stand out, as tools list them: columns in line, CSV, JSON; those are asked for by what is odd with them", listings},
 	{"talk", "chats and meetings, with decisions", talk},
 	{"keyvalue", "settings: JSON lines, .env, properties, INI, TOML, YAML and others, flat or in sections", keyValue},
 }
