@@ -12,7 +12,8 @@ import (
 // A listing is what a program lists, as one of its commands: rows of columns ("col NAME | template", ‹=NAME› is an earlier
 // cell of the row), of which one is the key (the first, or "key NAME"). Ordinary rows are like each other; some stand out:
 // "odd LABEL | NAME=template ; NAME=template" says in what. "ask LABELS | questions" asks for all rows of some labels,
-// "of NAME | questions" for a cell of row ‹K›, "with NAME | questions" for all rows that hold ‹V›.
+// "of NAME | questions" for a cell of row ‹K›, "with NAME | questions" for all rows that hold ‹V›. At most three labels are used, or
+// "most N". "line TEMPLATE" is a row as this program writes it.
 
 // listings is one to five listings, in one of the forms in which agents get them: columns in line, bars, Markdown, CSV, JSON.
 func listings(s *scene) *draft {
@@ -20,6 +21,9 @@ func listings(s *scene) *draft {
 	n := 1 + s.IntN(1+min(s.size/900, 4))
 	for i, b := range shuffled(s, s.blocks["listing"])[:n] {
 		l := &listing{scene: s, block: b, tag: fmt.Sprint(i), write: pick(s, listingForms)}
+		if b["line"] != nil && s.chance(0.6) {
+			l.write = ownLines
+		}
 		l.fill(s.size / n)
 		head := piece{text: s.one("‹listing.prompt›")}
 		d.paragraphs = append(d.paragraphs, append([]piece{head}, l.write(l)...))
@@ -65,7 +69,7 @@ func (s *scene) one(templates string) string {
 
 // fill draws the rows: about size bytes.
 func (l *listing) fill(size int) {
-	l.names["command"] = l.say(pick(l.scene, choices(l.block.first("command"))))
+	l.names["command"] = l.one(l.block.first("command"))
 	templates := map[string]string{}
 	for _, c := range l.block["col"] {
 		name, template := pair(c)
@@ -80,7 +84,11 @@ func (l *listing) fill(size int) {
 		}
 		templates[name] = strings.Join(few, "|")
 	}
-	for _, odd := range shuffled(l.scene, l.block["odd"])[:l.IntN(min(4, len(l.block["odd"])+1))] {
+	most := 3
+	if l.block["most"] != nil {
+		most, _ = strconv.Atoi(l.block.first("most"))
+	}
+	for _, odd := range shuffled(l.scene, l.block["odd"])[:l.IntN(min(most, len(l.block["odd"]))+1)] {
 		label, changes := pair(odd)
 		for range pick(l.scene, []int{1, 1, 1, 2, 3}) {
 			l.row(templates, label, changes)
@@ -188,6 +196,19 @@ func (l *listing) evidence(a *ask, r entry, columns ...int) {
 // words is the name of a column as people say it.
 func words(name string) string { return slug(name, " ") }
 
+// ownLines writes rows as the listing says (line).
+func ownLines(l *listing) []piece {
+	template := pick(l.scene, l.block["line"])
+	return l.lines(func(cells []string) (text string) {
+		names := map[string]string{}
+		for c, cell := range cells {
+			names["="+l.cols[c]] = cell
+		}
+		l.as(names, func() { text = l.say(template) })
+		return text
+	})
+}
+
 // lines writes every row as a line.
 func (l *listing) lines(write func(cells []string) string) []piece {
 	var out []piece
@@ -197,8 +218,8 @@ func (l *listing) lines(write func(cells []string) string) []piece {
 	return out
 }
 
-// figure is a number as JSON has it.
-var figure = regexp.MustCompile(`^-?(0|[1-9]\d*)(\.\d+)?$`)
+// bare is a cell that JSON writes without quotes.
+var bare = regexp.MustCompile(`^-?(0|[1-9]\d*)(\.\d+)?$|^(true|false)$`)
 
 // measured is a cell that looks like a number or an amount, which columns in line may set to the right.
 var measured = regexp.MustCompile(`^-?\d[\d.,]*(%|[KMGT]i?B?|ms|s)?$`)
@@ -281,7 +302,7 @@ func fields(l *listing) []piece {
 
 // member is a cell as a member of a JSON object.
 func (l *listing) member(c int, cell string) string {
-	if !figure.MatchString(cell) {
+	if !bare.MatchString(cell) {
 		cell = strconv.Quote(cell)
 	}
 	return strconv.Quote(slug(l.cols[c], "_")) + ": " + cell
