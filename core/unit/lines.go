@@ -1,12 +1,13 @@
 package unit
 
 import (
+	"encoding/json"
 	"strings"
 
 	"github.com/cprs-go/cprs/core/span"
 )
 
-// line is text[start:end], line end included.
+// line is text[start:end], line end included; a small JSON object of an array counts as one.
 type line struct {
 	start, end int
 	body       int // where white space at the end begins
@@ -50,7 +51,41 @@ func (r *lineReader) next() (l line, ok bool) {
 	l.first = skipSpace(r.text, l.start, l.end)
 	l.body = l.first + len(strings.TrimRightFunc(r.text[l.first:l.end], isSpace))
 	r.classify(&l)
+	if end := objectEnd(r.text, l); end > 0 {
+		r.pos, l.body = end, end
+		l.end = r.lineEnd()
+		r.pos = l.end
+	}
 	return l, true
+}
+
+// maxObject is the greatest length in bytes of a JSON object that counts as a line. It fits into a window of 256 tokens.
+const maxObject = 600
+
+// objectEnd is where the JSON object ends, comma included, that the indented brace l opens; 0 if l is none, or of a long object. It is an element
+// of an array: what one of its members says, such as "draft": true, says nothing without the others.
+func objectEnd(text string, l line) int {
+	indent := text[l.start:l.first]
+	if indent == "" || text[l.first:l.body] != "{" {
+		return 0
+	}
+	s := text[l.first:min(len(text), l.first+maxObject)]
+	n := strings.Index(s, "\n"+indent+"}")
+	if n < 0 {
+		return 0
+	}
+	n += len("\n" + indent + "}")
+	if !json.Valid([]byte(s[:n])) {
+		return 0
+	}
+	end := l.first + n
+	if strings.HasPrefix(text[end:], ",") {
+		end++
+	}
+	if rest, _ := firstLine(text[end:]); strings.TrimSpace(rest) != "" {
+		return 0
+	}
+	return end
 }
 
 // nextFilled is the next line that is not blank; gap says that blank lines stand before it, or before the end of the text.

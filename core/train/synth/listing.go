@@ -45,7 +45,6 @@ type listing struct {
 	cols  []string
 	key   int // column
 	rows  []entry
-	split bool // a row is written as several lines, a cell each
 }
 
 // entry is a row of a listing.
@@ -53,7 +52,6 @@ type entry struct {
 	tag   string
 	cells []string
 	label string // of a row that stands out
-	told  []int  // columns that say why
 }
 
 // pair parts "NAME | rest".
@@ -111,10 +109,8 @@ func (l *listing) row(templates map[string]string, label, changes string) {
 		changed[name] = template
 	}
 	for i, name := range l.cols {
-		template, told := changed[name]
-		if told {
-			r.told = append(r.told, i)
-		} else {
+		template, odd := changed[name]
+		if !odd {
 			template = templates[name]
 		}
 		cell := ""
@@ -138,8 +134,7 @@ func (l *listing) asks() []ask {
 		a := ask{text: l.one(questions), levels: lineLevels}
 		for _, r := range l.rows {
 			if slices.Contains(strings.Fields(labels), r.label) && r.label != "" {
-				l.evidence(&a, r, r.told...)
-				a.answers = append(a.answers, r.cells[l.key])
+				a.add(r, l.key)
 			}
 		}
 		if len(a.answers) > 0 || l.chance(0.07) {
@@ -149,8 +144,8 @@ func (l *listing) asks() []ask {
 	for _, line := range shuffled(l.scene, l.block["of"])[:min(2, len(l.block["of"]))] {
 		name, questions := pair(line)
 		r, c := pick(l.scene, l.rows), slices.Index(l.cols, name)
-		a := ask{levels: lineLevels, thing: r.cells[l.key], answers: []string{r.cells[c]}}
-		l.evidence(&a, r, c)
+		a := ask{levels: lineLevels, thing: r.cells[l.key]}
+		a.add(r, c)
 		a.text = l.question(questions, "ask.cell", map[string]string{"K": r.cells[l.key], "COL": words(name)})
 		out = append(out, a)
 	}
@@ -160,8 +155,7 @@ func (l *listing) asks() []ask {
 		a := ask{levels: lineLevels, thing: pick(l.scene, l.rows).cells[c]}
 		for _, r := range l.rows {
 			if r.cells[c] == a.thing {
-				l.evidence(&a, r, c)
-				a.answers = append(a.answers, r.cells[l.key])
+				a.add(r, l.key)
 			}
 		}
 		a.text = l.question(questions, "ask.with", map[string]string{"V": a.thing, "COL": words(name)})
@@ -182,15 +176,9 @@ func (l *listing) question(own, general string, names map[string]string) (text s
 	return text
 }
 
-// evidence adds a row, or of a row of several lines those of its key and of some columns, which cannot be taken out.
-func (l *listing) evidence(a *ask, r entry, columns ...int) {
-	if !l.split {
-		a.facts = append(a.facts, r.tag)
-		return
-	}
-	for _, c := range append([]int{l.key}, columns...) {
-		a.context = append(a.context, fmt.Sprint(r.tag, ".", c))
-	}
+// add makes a row evidence, and a cell of it an answer.
+func (a *ask) add(r entry, column int) {
+	a.facts, a.answers = append(a.facts, r.tag), append(a.answers, r.cells[column])
 }
 
 // words is the name of a column as people say it.
@@ -321,20 +309,14 @@ func jsonLines(l *listing) []piece {
 
 // jsonBlocks is an array of objects, a member a line.
 func jsonBlocks(l *listing) []piece {
-	l.split = true
-	out := []piece{{text: "["}}
-	for i, r := range l.rows {
-		out = append(out, piece{text: "  {"})
-		for c, cell := range r.cells {
-			text := "    " + l.member(c, cell)
-			if c < len(r.cells)-1 {
-				text += ","
-			}
-			out = append(out, piece{text, fmt.Sprint(r.tag, ".", c)})
+	rows := l.lines(func(cells []string) string {
+		var out []string
+		for c, cell := range cells {
+			out = append(out, "\n    "+l.member(c, cell))
 		}
-		if i < len(l.rows)-1 {
-			out = append(out, piece{text: "  },"})
-		}
-	}
-	return append(out, piece{text: "  }"}, piece{text: "]"})
+		return "  {" + strings.Join(out, ",") + "\n  },"
+	})
+	last := &rows[len(rows)-1]
+	last.text = strings.TrimSuffix(last.text, ",")
+	return append(append([]piece{{text: "["}}, rows...), piece{text: "]"})
 }
