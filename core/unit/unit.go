@@ -6,7 +6,8 @@
 //	text → lines (lines.go) → runs of lines that read on (run.go) → sentences (sentence.go) → phrases (phrase.go)
 //	                                                            └→ paragraphs (paragraph.go)
 //
-// A line break ends a sentence unless the text was wrapped there to fit a width; fields.go tells lines of values from prose. Every border of a paragraph is one of
+// A line break ends a sentence unless the text was wrapped there to fit a width; fields.go tells lines of values from prose. A small JSON object of
+// an array is read as one line, however it is printed. Every border of a paragraph is one of
 // a sentence, and every border of a sentence is one of a phrase.
 package unit
 
