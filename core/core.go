@@ -106,7 +106,7 @@ type Request struct {
 	Pins        []Pin
 	Explain     bool // also return every unit with its score, kept or not
 	Gap         Gap
-	NoLabels    bool // do not keep the heading, row of column names or speaker that a kept part belongs to
+	NoLabels    bool // do not keep the heading, row of column names, speaker and enclosing lines (keys, sections, functions) that a kept part belongs to
 
 	// Progress, if set, is told how many bytes of all documents have been read. Calls come one at a time.
 	Progress func(done, total int64)

@@ -136,6 +136,14 @@ func TestColumnsAreKept(t *testing.T) {
 	}
 }
 
+func TestEnclosingLinesAreKept(t *testing.T) {
+	settings := core.Document{Text: "services:\n  database:\n    image: postgres\n    replicas: two\n    user: app\n    port: 5432\n  cache:\n    image: redis\n    replicas: one\n"}
+	req := core.Request{Instruction: "user app", Unit: core.UnitLine, Budget: core.Budget{Threshold: 0.6}, Documents: []core.Document{settings}}
+	if res := compress(t, req); res.Text != "services:\n  database:\n[…]\n    user: app" {
+		t.Errorf("got %q", res.Text)
+	}
+}
+
 func TestDocumentsAreNamed(t *testing.T) {
 	req := core.Request{Instruction: "cats", Unit: core.UnitSentence, Budget: core.Budget{Threshold: 0.3}, Documents: []core.Document{
 		{ID: "a.txt", Text: "Cats sleep. Dogs bark at all who pass the gate of the old house."}, {Text: "Dogs bark."}, {Text: "Dogs bark. Cats purr.\nCats eat."}}}

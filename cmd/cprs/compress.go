@@ -64,7 +64,7 @@ Exit status: 0 done, 1 fault, 2 wrong use, 3 nothing relevant, 130 interrupted.`
 	fs.BoolVar(&f.req.Explain, "explain", false, "show every unit with its score, kept or not")
 	fs.StringVar(&f.format, "format", "text", "text, json or html")
 	fs.StringVar(&f.gap, "gap", "ellipsis", "mark where text was left out: ellipsis, lines, none or labels (name and lines)")
-	fs.BoolVar(&f.req.NoLabels, "no-labels", false, "do not keep the heading, columns or speaker that a kept part belongs to")
+	fs.BoolVar(&f.req.NoLabels, "no-labels", false, "do not keep the heading, columns, speaker, section or function that a kept part belongs to")
 	fs.StringVarP(&f.output, "output", "o", "", "file to write; default: standard output")
 	fs.DurationVar(&f.timeout, "timeout", 0, "longest time of the reading, after which what has been read is the answer; default: none")
 	fs.BoolVar(&f.hidden, "hidden", false, "also read hidden files of folders")

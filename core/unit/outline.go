@@ -18,7 +18,7 @@ type Outline struct {
 }
 
 // NewOutline reads text once. Headings are those of Markdown, underlined lines, and numbered or capital lines that stand alone. A label such as
-// "Name:" at the start of lines is a speaker if it stands there twice.
+// "Name:" at the start of lines is a speaker if it stands there twice, as far to the left as the first label.
 func NewOutline(text string) *Outline {
 	o := &Outline{text: text, speakers: map[string]bool{}}
 	b := outliner{o: o, seen: map[string]bool{}}
@@ -107,6 +107,7 @@ type outliner struct {
 	before, cur line            // the two lines before the next; kind blank at the start
 	lines       int             // that are not blank
 	labels      int             // that start with a label
+	margin      int             // where the first label starts in its line; keys below keys start further right
 }
 
 // add looks at cur, now that next is known.
@@ -130,7 +131,10 @@ func (b *outliner) add(next line) {
 	if s != "" {
 		b.lines++
 	}
-	if n := labelLen(s[:min(len(s), kindBytes)]); cur.kind == label && n > 0 {
+	if b.labels == 0 {
+		b.margin = cur.first - cur.start
+	}
+	if n := labelLen(s[:min(len(s), kindBytes)]); cur.kind == label && n > 0 && cur.first-cur.start == b.margin {
 		b.labels++
 		name := speakerOf(s[:n])
 		switch {

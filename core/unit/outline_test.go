@@ -27,6 +27,7 @@ func TestOutline(t *testing.T) {
 		{"Chinese speaker", "张三：你好。\n李四：好。\n张三：吃了吗？走吧。\n李四：走。", "走吧", "", "张三："},
 		{"a label that stands there once", "Note: this is it. And more.\nText", "more", "", ""},
 		{"a label outside a conversation", strings.Repeat("Prose.\n\n", 9) + "Note: a. Bee\nMore text\nNote: c\nTip: d\nTip: e\n" + strings.Repeat("Prose.\n\n", 20), "More text", "", ""},
+		{"keys below keys", "web:\n  image: a\n  port: 1\ndb:\n  image: b\n  port: 2\n  user: c\n", "user", "", ""},
 		{"its own line", strings.Repeat("Prose.\n\n", 9) + "Note: a. Bee\nMore text\nNote: c\n", "Bee", "", "Note:"},
 		{"a heading ends a turn", "Ann: Hi\nBob: Hi\nAnn: x\nBob: y\n\n# End\nText", "Text", "# End", ""},
 		{"far from the label", "Ann: Hi\nBob: Hi\nAnn: x\nBob: " + strings.Repeat("long ", 5000) + "END", "END", "", ""},

@@ -1,0 +1,98 @@
+package unit
+
+import (
+	"strings"
+
+	"github.com/cprs-go/cprs/core/span"
+)
+
+// How far up lines are looked for that enclose another, and how many are named.
+const (
+	enclosingBytes = 32 << 10
+	maxEnclosing   = 4
+	openerBytes    = 160 // of a longer line nobody would say that it is the name of what stands below
+)
+
+// Enclosing are the lines that byte at stands under, the nearest first: those above that are indented less and less and open what
+// follows, as keys of settings, sections of an INI file, items of a list and functions do. Those that open a branch or a loop only, and braces
+// alone, are left out. Their indentation belongs to them.
+func (o *Outline) Enclosing(at int) []span.Range {
+	var out []span.Range
+	end := o.lineStart(at)
+	depth := o.depth(end)
+	section := isSetting(o.text[end:o.lineEnd(at)])
+	for floor := max(0, at-enclosingBytes); end > floor && (depth > 0 || section) && len(out) < maxEnclosing; {
+		start := o.lineStart(end - 1)
+		l := Trim(o.text, span.Range{Start: start, End: end})
+		s, named := o.text[l.Start:l.End], span.Range{Start: start, End: l.End}
+		d := o.depth(start)
+		switch {
+		case s == "" || len(s) > openerBytes:
+		case section && d <= depth && isSection(s):
+			out = append(out, named)
+			depth, section = 0, false
+		case d < depth:
+			depth = d
+			if opens(s) {
+				out = append(out, named)
+			}
+		}
+		end = start
+	}
+	return out
+}
+
+// lineStart is where the line of byte at starts.
+func (o *Outline) lineStart(at int) int { return strings.LastIndexByte(o.text[:at], '\n') + 1 }
+
+// lineEnd is where the line of byte at ends, at the latest after kindBytes.
+func (o *Outline) lineEnd(at int) int {
+	last := min(len(o.text), at+kindBytes)
+	if n := strings.IndexByte(o.text[at:last], '\n'); n >= 0 {
+		return at + n
+	}
+	return last
+}
+
+// depth is how far the line that starts at byte start is indented, in bytes.
+func (o *Outline) depth(start int) int {
+	s := o.text[start:min(len(o.text), start+kindBytes)]
+	return len(s) - len(strings.TrimLeft(s, " \t"))
+}
+
+// isSection reports whether a line begins a section of an INI or TOML file: a name in brackets.
+func isSection(s string) bool {
+	name := strings.Trim(s, "[]")
+	return len(name) > 0 && len(s) >= len(name)+2 && s[0] == '[' && s[len(s)-1] == ']' && isAlpha(name[0]) && !strings.ContainsAny(name, "[]")
+}
+
+// isSetting reports whether a line gives a name a value.
+func isSetting(s string) bool {
+	name, _, ok := strings.Cut(s, "=")
+	return ok && isName(strings.TrimSpace(name))
+}
+
+// branches are the words that open a branch or a loop.
+var branches = map[string]bool{
+	"if": true, "else": true, "elif": true, "for": true, "while": true, "switch": true, "case": true, "default": true, "try": true, "catch": true,
+	"except": true, "finally": true, "with": true, "do": true, "select": true, "match": true, "return": true, "loop": true, "unless": true, "when": true,
+}
+
+// opens reports whether a line names what is indented below it.
+func opens(s string) bool {
+	if s[0] == '}' || s[0] == ')' || !strings.ContainsFunc(s, isSolid) {
+		return false
+	}
+	word := s
+	if n := strings.IndexFunc(s, func(r rune) bool { return r > 'z' || !isAlpha(byte(r)) }); n >= 0 {
+		word = s[:n]
+	}
+	if branches[word] {
+		return false
+	}
+	switch s[len(s)-1] {
+	case ':', '{', '[', '(':
+		return true
+	}
+	return isBullet(s) && nameLen(strings.TrimLeft(s, "-*+ ")) > 0
+}
