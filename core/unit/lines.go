@@ -1,13 +1,12 @@
 package unit
 
 import (
-	"encoding/json"
 	"strings"
 
 	"github.com/cprs-go/cprs/core/span"
 )
 
-// line is text[start:end], line end included; a small JSON object of an array counts as one.
+// line is text[start:end], line end included; a small JSON object of an array is one, over several lines or beside others in one line.
 type line struct {
 	start, end int
 	body       int // where white space at the end begins
@@ -27,6 +26,7 @@ type lineReader struct {
 	ahead [len(lineEnds)]int // where the next end of each kind stands, if at pos or later
 	fence string             // the mark of the open code fence
 	grid  grid               // that is being read
+	list  int                // end of the line of JSON that is read in pieces
 }
 
 // lineEnds end lines; so does "\r\n".
@@ -47,6 +47,12 @@ func (r *lineReader) next() (l line, ok bool) {
 	}
 	l.start = r.pos
 	l.end = r.lineEnd()
+	if l.start >= r.list && isList(r.text[l.start:l.end]) {
+		r.list = l.end
+	}
+	if l.start < r.list {
+		l.end = pieceEnd(r.text, l.start, r.list)
+	}
 	r.pos = l.end
 	l.first = skipSpace(r.text, l.start, l.end)
 	l.body = l.first + len(strings.TrimRightFunc(r.text[l.first:l.end], isSpace))
@@ -57,35 +63,6 @@ func (r *lineReader) next() (l line, ok bool) {
 		r.pos = l.end
 	}
 	return l, true
-}
-
-// maxObject is the greatest length in bytes of a JSON object that counts as a line. It fits into a window of 256 tokens.
-const maxObject = 600
-
-// objectEnd is where the JSON object ends, comma included, that the indented brace l opens; 0 if l is none, or of a long object. It is an element
-// of an array: what one of its members says, such as "draft": true, says nothing without the others.
-func objectEnd(text string, l line) int {
-	indent := text[l.start:l.first]
-	if indent == "" || text[l.first:l.body] != "{" {
-		return 0
-	}
-	s := text[l.first:min(len(text), l.first+maxObject)]
-	n := strings.Index(s, "\n"+indent+"}")
-	if n < 0 {
-		return 0
-	}
-	n += len("\n" + indent + "}")
-	if !json.Valid([]byte(s[:n])) {
-		return 0
-	}
-	end := l.first + n
-	if strings.HasPrefix(text[end:], ",") {
-		end++
-	}
-	if rest, _ := firstLine(text[end:]); strings.TrimSpace(rest) != "" {
-		return 0
-	}
-	return end
 }
 
 // nextFilled is the next line that is not blank; gap says that blank lines stand before it, or before the end of the text.
@@ -128,6 +105,13 @@ func (r *lineReader) classify(l *line) {
 		if strings.HasPrefix(mark, r.fence) && len(mark) == len(s) {
 			r.fence = ""
 		}
+	case l.end <= r.list:
+		l.kind = record
+		if len(s) > maxObject { // a long text in quotes
+			l.kind = prose
+		}
+		r.grid = nil
+		return
 	case mark != "":
 		l.kind, l.opens = fence, true
 		r.fence = mark
