@@ -3,7 +3,7 @@
 package embedded
 
 // hash is the SHA-256 of config.json followed by model.safetensors.
-const hash = "1a3022a44b52c85481bbdd57daa6630a732fa3821d415e59e56d837ef6bbfd6e"
+const hash = "4a55e9ddf88e922b4a8d7d7fd73b6f8b3c37ebab1fe8bc9e4429b26cb7e97566"
 
 // checksum is the CRC-32C of config.json, model.safetensors and tokenizer.json, one after the other.
-const checksum uint32 = 0xa79d83d3
+const checksum uint32 = 0x8e9bc6bb
