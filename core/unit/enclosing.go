@@ -23,12 +23,17 @@ func (o *Outline) Enclosing(at int) []span.Range {
 	section := isSetting(o.text[end:o.lineEnd(at)])
 	for floor := max(0, at-enclosingBytes); end > floor && (depth > 0 || section) && len(out) < maxEnclosing; {
 		start := o.lineStart(end - 1)
-		l := Trim(o.text, span.Range{Start: start, End: end})
-		s, named := o.text[l.Start:l.End], span.Range{Start: start, End: l.End}
+		above := span.Range{Start: start, End: end}
+		end = start
 		d := o.depth(start)
+		if d > depth || d == depth && !section {
+			continue
+		}
+		l := Trim(o.text, above)
+		s, named := o.text[l.Start:l.End], span.Range{Start: start, End: l.End}
 		switch {
 		case s == "" || len(s) > openerBytes:
-		case section && d <= depth && isSection(s):
+		case section && isSection(s):
 			out = append(out, named)
 			depth, section = 0, false
 		case d < depth:
@@ -37,7 +42,6 @@ func (o *Outline) Enclosing(at int) []span.Range {
 				out = append(out, named)
 			}
 		}
-		end = start
 	}
 	return out
 }
@@ -63,7 +67,7 @@ func (o *Outline) depth(start int) int {
 // isSection reports whether a line begins a section of an INI or TOML file: a name in brackets.
 func isSection(s string) bool {
 	name := strings.Trim(s, "[]")
-	return len(name) > 0 && len(s) >= len(name)+2 && s[0] == '[' && s[len(s)-1] == ']' && isAlpha(name[0]) && !strings.ContainsAny(name, "[]")
+	return len(name) > 0 && s[0] == '[' && s[len(s)-1] == ']' && isAlpha(name[0]) && !strings.ContainsAny(name, "[]")
 }
 
 // isSetting reports whether a line gives a name a value.

@@ -91,7 +91,7 @@ func pieceLen(s string) int {
 
 // keyEnd is where the value stands whose key begins at i; i if no key does.
 func keyEnd(s string, i int) int {
-	if i >= len(s) || s[i] != '"' {
+	if s[i] != '"' {
 		return i
 	}
 	if at := skipSpace(s, i+stringLen(s[i:]), len(s)); at < len(s) && s[at] == ':' {

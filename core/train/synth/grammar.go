@@ -144,10 +144,9 @@ func (s *scene) chance(p float64) bool { return s.Float64() < p }
 
 // let names a new text of one of the templates parted by |: one that this record has not named before, if they can give one.
 func (s *scene) let(name, templates string) string {
-	list := choices(templates)
 	v := ""
 	for range 30 {
-		if v = strings.TrimSpace(s.say(pick(s, list))); !s.used[v] {
+		if v = s.one(templates); !s.used[v] {
 			break
 		}
 	}
@@ -156,6 +155,11 @@ func (s *scene) let(name, templates string) string {
 		s.names[name] = v
 	}
 	return v
+}
+
+// one is a text of one of the templates parted by |.
+func (s *scene) one(templates string) string {
+	return strings.TrimSpace(s.say(pick(s, choices(templates))))
 }
 
 // say fills in a template. In ‹…› stand a name of this record, the name of a word list, a choice parted by |, or a range of

@@ -20,13 +20,14 @@ func listings(s *scene) *draft {
 	d := &draft{join: "\n", gap: pick(s, []string{"\n", "\n\n"})}
 	n := 1 + s.IntN(1+min(s.size/900, 4))
 	for i, b := range shuffled(s, s.blocks["listing"])[:n] {
-		l := &listing{scene: s, block: b, tag: fmt.Sprint(i), write: pick(s, listingForms)}
+		l := &listing{scene: s, block: b, tag: fmt.Sprint(i)}
+		write := pick(s, listingForms)
 		if b["line"] != nil && s.chance(0.6) {
-			l.write = ownLines
+			write = ownLines
 		}
 		l.fill(s.size / n)
 		head := piece{text: s.one("‹listing.prompt›")}
-		d.paragraphs = append(d.paragraphs, append([]piece{head}, l.write(l)...))
+		d.paragraphs = append(d.paragraphs, append([]piece{head}, write(l)...))
 		d.asks = append(d.asks, l.asks()...)
 	}
 	d.asks = shuffled(s, d.asks)[:min(len(d.asks), 2+s.IntN(4))]
@@ -41,7 +42,6 @@ type listing struct {
 	*scene
 	block block
 	tag   string
-	write func(*listing) []piece
 	cols  []string
 	key   int // column
 	rows  []entry
@@ -54,28 +54,17 @@ type entry struct {
 	label string // of a row that stands out
 }
 
-// pair parts "NAME | rest".
-func pair(field string) (name, rest string) {
-	name, rest, _ = strings.Cut(field, " | ")
-	return name, rest
-}
-
-// one is one of the templates parted by |.
-func (s *scene) one(templates string) string {
-	return strings.TrimSpace(s.say(pick(s, choices(templates))))
-}
-
 // fill draws the rows: about size bytes.
 func (l *listing) fill(size int) {
 	l.names["command"] = l.one(l.block.first("command"))
 	templates := map[string]string{}
 	for _, c := range l.block["col"] {
-		name, template := pair(c)
+		name, template, _ := strings.Cut(c, " | ")
 		l.cols, templates[name] = append(l.cols, name), template
 	}
 	l.key = max(0, slices.Index(l.cols, l.block.first("key")))
 	for _, w := range l.block["with"] { // few values, so that rows share them
-		name, _ := pair(w)
+		name, _, _ := strings.Cut(w, " | ")
 		var few []string
 		for range 3 + l.IntN(4) {
 			few = append(few, l.one(templates[name]))
@@ -87,21 +76,19 @@ func (l *listing) fill(size int) {
 		most, _ = strconv.Atoi(l.block.first("most"))
 	}
 	for _, odd := range shuffled(l.scene, l.block["odd"])[:l.IntN(min(most, len(l.block["odd"]))+1)] {
-		label, changes := pair(odd)
+		label, changes, _ := strings.Cut(odd, " | ")
 		for range pick(l.scene, []int{1, 1, 1, 2, 3}) {
-			l.row(templates, label, changes)
-			size -= len(strings.Join(l.rows[len(l.rows)-1].cells, "   "))
+			size -= l.row(templates, label, changes)
 		}
 	}
 	for plain := 0; plain < 4 || size > 0; plain++ {
-		l.row(templates, "", "")
-		size -= len(strings.Join(l.rows[len(l.rows)-1].cells, "   "))
+		size -= l.row(templates, "", "")
 	}
 	l.rows = shuffled(l.scene, l.rows)
 }
 
-// row draws a row: an ordinary one, but for some changes.
-func (l *listing) row(templates map[string]string, label, changes string) {
+// row draws a row, an ordinary one but for some changes, and says about how long it is.
+func (l *listing) row(templates map[string]string, label, changes string) (size int) {
 	r := entry{tag: fmt.Sprint(l.tag, ".", len(l.rows)), label: label}
 	changed := map[string]string{}
 	for change := range strings.SplitSeq(changes, " ; ") {
@@ -124,16 +111,17 @@ func (l *listing) row(templates map[string]string, label, changes string) {
 		r.cells = append(r.cells, cell)
 	}
 	l.rows = append(l.rows, r)
+	return len(strings.Join(r.cells, "   "))
 }
 
 // asks are questions on the rows that stand out, on cells of others, and on rows that share a value.
 func (l *listing) asks() []ask {
 	var out []ask
 	for _, line := range l.block["ask"] {
-		labels, questions := pair(line)
+		labels, questions, _ := strings.Cut(line, " | ")
 		a := ask{text: l.one(questions), levels: lineLevels}
 		for _, r := range l.rows {
-			if slices.Contains(strings.Fields(labels), r.label) && r.label != "" {
+			if slices.Contains(strings.Fields(labels), r.label) {
 				a.add(r, l.key)
 			}
 		}
@@ -142,7 +130,7 @@ func (l *listing) asks() []ask {
 		}
 	}
 	for _, line := range shuffled(l.scene, l.block["of"])[:min(2, len(l.block["of"]))] {
-		name, questions := pair(line)
+		name, questions, _ := strings.Cut(line, " | ")
 		r, c := pick(l.scene, l.rows), slices.Index(l.cols, name)
 		a := ask{levels: lineLevels, thing: r.cells[l.key]}
 		a.add(r, c)
@@ -150,7 +138,7 @@ func (l *listing) asks() []ask {
 		out = append(out, a)
 	}
 	if len(l.block["with"]) > 0 && l.chance(0.6) {
-		name, questions := pair(pick(l.scene, l.block["with"]))
+		name, questions, _ := strings.Cut(pick(l.scene, l.block["with"]), " | ")
 		c := slices.Index(l.cols, name)
 		a := ask{levels: lineLevels, thing: pick(l.scene, l.rows).cells[c]}
 		for _, r := range l.rows {
@@ -288,33 +276,27 @@ func fields(l *listing) []piece {
 	})
 }
 
-// member is a cell as a member of a JSON object.
-func (l *listing) member(c int, cell string) string {
-	if !bare.MatchString(cell) {
-		cell = strconv.Quote(cell)
+// members are cells as the members of a JSON object.
+func (l *listing) members(cells []string) []string {
+	var out []string
+	for c, cell := range cells {
+		if !bare.MatchString(cell) {
+			cell = strconv.Quote(cell)
+		}
+		out = append(out, strconv.Quote(slug(l.cols[c], "_"))+": "+cell)
 	}
-	return strconv.Quote(slug(l.cols[c], "_")) + ": " + cell
+	return out
 }
 
 // jsonLines is an object a line.
 func jsonLines(l *listing) []piece {
-	return l.lines(func(cells []string) string {
-		var out []string
-		for c, cell := range cells {
-			out = append(out, l.member(c, cell))
-		}
-		return "{" + strings.Join(out, ", ") + "}"
-	})
+	return l.lines(func(cells []string) string { return "{" + strings.Join(l.members(cells), ", ") + "}" })
 }
 
 // jsonBlocks is an array of objects, a member a line.
 func jsonBlocks(l *listing) []piece {
 	rows := l.lines(func(cells []string) string {
-		var out []string
-		for c, cell := range cells {
-			out = append(out, "\n    "+l.member(c, cell))
-		}
-		return "  {" + strings.Join(out, ",") + "\n  },"
+		return "  {\n    " + strings.Join(l.members(cells), ",\n    ") + "\n  },"
 	})
 	last := &rows[len(rows)-1]
 	last.text = strings.TrimSuffix(last.text, ",")
