@@ -146,6 +146,10 @@ func TestTerms(t *testing.T) {
 		{"退租须知", "退|租|退租|须|租须|知|须知"},
 		{"見 本ab 东", "見|本|ab|东"},
 		{"-- \x00 \xff", ""},
+		{"max_retries=3 _x __init__ A_b", "max_retries|max|retries|3|_x|__init__|init|A_b"},
+		{"maxRetries HTTPServer2 getURL iPad NATO Cat McX", "maxRetries|max|Retries|HTTPServer2|HTTP|Server2|getURL|get|URL|iPad|Pad|NATO|Cat|McX|Mc"},
+		{"log.level 10.0.0.1 v1.2 e.g. user:admin", "log.level|log|level|10.0.0.1|v1.2|e.g|user:admin|user|admin"},
+		{"größe_maß", "größe_maß|größe|maß"},
 	}
 	for _, tt := range tests {
 		var got []string

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Terms calls yield for what BM25 counts in a text, in order: its words, and of scripts without blanks single characters and pairs of
-// neighbours. They are parts of the text, as they stand.
+// Terms calls yield for what BM25 counts in a text, in order: its words, the parts of names such as max_retries, maxRetries and log.level,
+// and of scripts without blanks single characters and pairs of neighbours. They are parts of the text, as they stand.
 func Terms(text string, yield func(string)) {
 	tokens := words.FromString(text)
 	before := -1 // where an ideograph just before begins
@@ -23,6 +23,7 @@ func Terms(text string, yield func(string)) {
 			continue
 		}
 		yield(w)
+		nameParts(w, yield)
 		if size == len(w) && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) {
 			if before >= 0 {
 				yield(text[before : at+len(w)])
@@ -33,6 +34,34 @@ func Terms(text string, yield func(string)) {
 		before = -1
 	}
 }
+
+// nameParts calls yield for the words that a name is joined of: by low lines, dots and colons between letters, and capitals. What is not
+// joined has no parts; single letters are none.
+func nameParts(w string, yield func(string)) {
+	from := 0
+	part := func(end int) {
+		if end-from > 1 && end-from < len(w) {
+			yield(w[from:end])
+		}
+	}
+	for i := 1; i < len(w); i++ {
+		switch c, before := w[i], w[i-1]; {
+		case c == '_' || (c == '.' || c == ':') && isLetter(before) && i+1 < len(w) && isLetter(w[i+1]):
+			part(i)
+			from = i + 1
+		case isUpper(c) && (isLower(before) || isUpper(before) && i+1 < len(w) && isLower(w[i+1])) && i > from:
+			part(i)
+			from = i
+		}
+	}
+	part(len(w))
+}
+
+func isLower(c byte) bool { return c >= 'a' && c <= 'z' }
+
+func isUpper(c byte) bool { return c >= 'A' && c <= 'Z' }
+
+func isLetter(c byte) bool { return isLower(c) || isUpper(c) }
 
 // Fold makes the forms of a term one: lower case, compatibility form (NFKC), and the stem of an English word.
 func Fold(term string) string {
