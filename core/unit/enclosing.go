@@ -87,11 +87,7 @@ func opens(s string) bool {
 	if s[0] == '}' || s[0] == ')' || !strings.ContainsFunc(s, isSolid) {
 		return false
 	}
-	word := s
-	if n := strings.IndexFunc(s, func(r rune) bool { return r > 'z' || !isAlpha(byte(r)) }); n >= 0 {
-		word = s[:n]
-	}
-	if branches[word] {
+	if branches[firstWordOf(s)] {
 		return false
 	}
 	switch s[len(s)-1] {
