@@ -131,7 +131,7 @@ func (r *run) labeller() func(doc, start int) []selector.Label {
 			outlines[doc] = o
 		}
 		var out []selector.Label
-		for _, l := range append(o.Enclosing(start), o.Heading(start), o.Columns(start), o.Speaker(start)) {
+		for _, l := range append(o.Enclosing(start), o.Heading(start), o.Columns(start), o.Record(start), o.Speaker(start)) {
 			if !l.Empty() && l.Start <= start {
 				out = append(out, selector.Label{Range: l, Tokens: tokenizer.Count(r.p.opt.Tokenizer, text[l.Start:l.End])})
 			}

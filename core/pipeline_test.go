@@ -144,6 +144,14 @@ func TestEnclosingLinesAreKept(t *testing.T) {
 	}
 }
 
+func TestRecordsAreNamed(t *testing.T) {
+	list := core.Document{Text: "Package: curl\nVersion: seven\nSection: web\n\nPackage: vim\nVersion: nine\nSection: editors\nSize: 3\n"}
+	req := core.Request{Instruction: "nine", Unit: core.UnitLine, Budget: core.Budget{Threshold: 0.3}, Documents: []core.Document{list}}
+	if res := compress(t, req); res.Text != "Package: vim\nVersion: nine" {
+		t.Errorf("got %q", res.Text)
+	}
+}
+
 func TestDocumentsAreNamed(t *testing.T) {
 	req := core.Request{Instruction: "cats", Unit: core.UnitSentence, Budget: core.Budget{Threshold: 0.3}, Documents: []core.Document{
 		{ID: "a.txt", Text: "Cats sleep. Dogs bark at all who pass the gate of the old house."}, {Text: "Dogs bark."}, {Text: "Dogs bark. Cats purr.\nCats eat."}}}

@@ -2,7 +2,7 @@
 //
 // It takes the units of the text with the critic's scores, and a threshold, a token budget or both. Pinned units are kept
 // first; then the best unit, for which lesser ones never stand in; then the next best while they fit; gaps that cost no
-// more than their mark are closed; labels (the heading, columns, speaker or section that a kept unit belongs to) are kept where the
+// more than their mark are closed; labels (the heading, columns, record, speaker or section that a kept unit belongs to) are kept where the
 // budget permits. The package stands between core/label and core, which renders its choice.
 package selector
 
@@ -23,7 +23,8 @@ type Unit struct {
 	Unread bool // no critic has seen it: kept only if pinned
 }
 
-// Label is a part of a document that tells where other text belongs: a heading, the names of a table's columns, a speaker's name, the keys or function that it stands under.
+// Label is a part of a document that tells where other text belongs: a heading, the names of a table's columns, a speaker's name, the
+// first line of a record, the keys or function that it stands under.
 type Label struct {
 	Range  span.Range
 	Tokens int

@@ -49,6 +49,7 @@ func TestEnclosing(t *testing.T) {
 func FuzzEnclosing(f *testing.F) {
 	f.Add("a:\n  b: 1\n[c]\nd=1\n", 6)
 	f.Add(" \n\t{\r\n", 3)
+	f.Add("a: 1\nb: 2\n\na: 3\nb: 4", 17)
 	f.Fuzz(func(t *testing.T, text string, at int) {
 		if at < 0 || at > len(text) {
 			t.Skip()
@@ -59,6 +60,9 @@ func FuzzEnclosing(f *testing.F) {
 				t.Fatalf("%v of %q at %d", r, text, at)
 			}
 			end = r.Start
+		}
+		if r := NewOutline(text).Record(at); r.Start < 0 || r.End > at {
+			t.Fatalf("record %v of %q at %d", r, text, at)
 		}
 	})
 }

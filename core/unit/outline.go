@@ -14,14 +14,16 @@ type Outline struct {
 	headings []span.Range
 	tables   []table
 	speakers map[string]bool
-	talk     bool // most of it is a conversation
+	records  map[string]bool // the labels that their first lines start with
+	talk     bool            // most of it is a conversation
 }
 
-// NewOutline reads text once. Headings are those of Markdown, underlined lines, and numbered or capital lines that stand alone. A label such as
-// "Name:" at the start of lines is a speaker if it stands there twice, as far to the left as the first label.
+// NewOutline reads text once. Headings are those of Markdown, underlined lines, numbered or capital lines that stand alone, and the lines of a
+// log of commits that name one. A label such as "Name:" at the start of lines is a speaker if it stands there twice, as far to the left as the
+// first label. Lines of labels after a blank line are a record if another begins with the same label.
 func NewOutline(text string) *Outline {
-	o := &Outline{text: text, speakers: map[string]bool{}}
-	b := outliner{o: o, seen: map[string]bool{}}
+	o := &Outline{text: text, speakers: map[string]bool{}, records: map[string]bool{}}
+	b := outliner{o: o, seen: map[string]bool{}, seenFirst: map[string]bool{}}
 	r := newLineReader(text)
 	var t tableReader
 	for l, ok := r.next(); ok; l, ok = r.next() {
@@ -74,6 +76,32 @@ func (o *Outline) Speaker(at int) span.Range {
 	return span.Range{}
 }
 
+// Record is the first line of the record that byte at belongs to, such as "Package: curl" of apt and dpkg, without white space; empty outside of records
+// and in that line itself.
+func (o *Outline) Record(at int) span.Range {
+	const recordBytes = 16 << 10
+	if len(o.records) == 0 {
+		return span.Range{}
+	}
+	start := o.lineStart(at)
+	own, floor := start, max(0, at-recordBytes)
+	for start > floor {
+		above := o.lineStart(start - 1)
+		if strings.TrimSpace(o.text[above:start]) == "" {
+			break
+		}
+		start = above
+	}
+	first := Trim(o.text, span.Range{Start: start, End: o.lineEnd(start)})
+	if start == own || first.Len() > openerBytes || !o.records[labelOf(o.text[first.Start:first.End])] {
+		return span.Range{}
+	}
+	return first
+}
+
+// labelOf is the name in the label that the line s starts with; empty without one.
+func labelOf(s string) string { return speakerOf(s[:labelLen(s[:min(len(s), kindBytes)])]) }
+
 // labelLen is the length of the label that the line s starts with, with the time before it; 0 without one.
 func labelLen(s string) int {
 	if s == "" {
@@ -104,6 +132,7 @@ const maxSpeakers = 4096
 type outliner struct {
 	o           *Outline
 	seen        map[string]bool // labels that were met once
+	seenFirst   map[string]bool // those that records may begin with
 	before, cur line            // the two lines before the next; kind blank at the start
 	lines       int             // that are not blank
 	labels      int             // that start with a label
@@ -122,7 +151,9 @@ func (b *outliner) add(next line) {
 			b.heading(cur)
 		}
 	case prose, numbered, label, code:
-		if next.kind == rule && b.before.kind == blank && strings.IndexByte("=-~^", text[next.first]) >= 0 && len(s) <= 120 {
+		if isCommit(s) {
+			b.heading(cur)
+		} else if next.kind == rule && b.before.kind == blank && strings.IndexByte("=-~^", text[next.first]) >= 0 && len(s) <= 120 {
 			b.heading(cur)
 		} else if b.before.kind == blank && next.kind == blank && isTitle(s) {
 			b.heading(cur)
@@ -134,17 +165,31 @@ func (b *outliner) add(next line) {
 	if b.labels == 0 {
 		b.margin = cur.first - cur.start
 	}
-	if n := labelLen(s[:min(len(s), kindBytes)]); cur.kind == label && n > 0 && cur.first-cur.start == b.margin {
+	if name := labelOf(s); cur.kind == label && name != "" && cur.first-cur.start == b.margin {
 		b.labels++
-		name := speakerOf(s[:n])
-		switch {
-		case b.seen[name]:
-			b.o.speakers[name] = true
-		case len(b.seen) < maxSpeakers:
-			b.seen[name] = true
+		again(name, b.seen, b.o.speakers)
+		if b.before.kind == blank && next.kind == label && labelOf(text[next.first:next.body]) != name {
+			again(name, b.seenFirst, b.o.records)
 		}
 	}
 	b.before, b.cur = cur, next
+}
+
+// again puts a name into twice if it was met before.
+func again(name string, seen, twice map[string]bool) {
+	switch {
+	case seen[name]:
+		twice[name] = true
+	case len(seen) < maxSpeakers:
+		seen[name] = true
+	}
+}
+
+// isCommit reports whether s names a commit, as logs of Git do before its author and date.
+func isCommit(s string) bool {
+	rest, ok := strings.CutPrefix(s, "commit ")
+	hash, _, _ := strings.Cut(rest, " ")
+	return ok && len(hash) >= 7 && strings.Trim(hash, "0123456789abcdef") == ""
 }
 
 func (b *outliner) heading(l line) {

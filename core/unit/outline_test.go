@@ -19,6 +19,8 @@ func TestOutline(t *testing.T) {
 		{"numbered, with a stop", "4.2 Termination.\n\nEither party may end it.\n", "Either", "4.2 Termination.", ""},
 		{"division", "Section 4 Fees\n\nThe fee is due.\n", "fee", "Section 4 Fees", ""},
 		{"capitals", "CHAPTER ONE\n\nIt was dark.\n", "dark", "CHAPTER ONE", ""},
+		{"a commit", "commit 3eaf047a1b\nAuthor: Ann\nDate: now\n\n    Mend it.\n\ncommit 0123456\n\n    Other.\n", "Mend", "commit 3eaf047a1b", ""},
+		{"commit as a word", "commit changes\nText.\n", "Text", "", ""},
 		{"a numbered sentence is no heading", "1. You shall pay all the fees of the agent within ten days of the end\n\nText.", "Text", "", ""},
 		{"prose is no heading", "It was late\n\nText.\n", "Text", "", ""},
 		{"speaker", "Ann: Hi. How are you?\nBob: Fine.\nAnn: Good. Bye now.\n", "Bye", "", "Ann:"},
@@ -44,9 +46,28 @@ func TestOutline(t *testing.T) {
 	}
 }
 
+func TestRecord(t *testing.T) {
+	packages := "Package: curl\nVersion: 7.88\nDescription: fetch\n of pages\n\nPackage: vim\nVersion: 9.0\n"
+	for _, c := range []struct{ name, text, at, want string }{
+		{"second line", packages, "9.0", "Package: vim"},
+		{"continued", packages, "of pages", "Package: curl"},
+		{"its own line", packages, "vim", ""},
+		{"line ends of Windows", strings.ReplaceAll(packages, "\n", "\r\n"), "9.0", "Package: vim"},
+		{"once", "Package: curl\nVersion: 7.88\n\nSource: vim\nVersion: 9.0\n", "9.0", ""},
+		{"one line each", "Ann: Hi\n\nBob: Hello\n\nAnn: Bye\n\nBob: See you\n", "See", ""},
+		{"a first line too long to be a name", strings.ReplaceAll(packages, "vim", strings.Repeat("long ", 40)), "9.0", ""},
+		{"far below", packages + strings.Repeat("x: "+strings.Repeat("y", 1000)+"\n", 20) + "END", "END", ""},
+	} {
+		r := NewOutline(c.text).Record(strings.Index(c.text, c.at))
+		if got := c.text[r.Start:r.End]; got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
 func TestOutlineOfNothing(t *testing.T) {
 	for _, text := range []string{"", " ", "\n"} {
-		if o := NewOutline(text); !o.Heading(0).Empty() || !o.Speaker(len(text)).Empty() || len(o.Headings()) != 0 {
+		if o := NewOutline(text); !o.Heading(0).Empty() || !o.Speaker(len(text)).Empty() || !o.Record(len(text)).Empty() || len(o.Headings()) != 0 {
 			t.Errorf("outline of %q is not empty", text)
 		}
 	}
