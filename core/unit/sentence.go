@@ -221,7 +221,8 @@ func (s *sentenceScanner) endsUnspaced(i, j, k int, hard bool, next rune) bool {
 	return false
 }
 
-// lostSpace reports whether the stop at i stands between a word and a word that starts sentences, as in "the end.The next".
+// lostSpace reports whether the stop at i stands between a word and a word that starts sentences and goes on, as in "the end.The next"; not as in
+// "time.Second,".
 func (s *sentenceScanner) lostSpace(i int) bool {
 	text := s.text[:s.end]
 	n := i
@@ -231,7 +232,9 @@ func (s *sentenceScanner) lostSpace(i int) bool {
 	if i-n < 2 || n > s.start && text[n-1] != ' ' && !isUpper(text[n-1]) {
 		return false
 	}
-	return starters[firstWordOf(text[i+1:])]
+	word := firstWordOf(text[i+1:])
+	rest := strings.TrimPrefix(text[i+1+len(word):], ",")
+	return starters[word] && len(rest) > 1 && isSpace(rune(rest[0])) && (isAlpha(rest[1]) || isDigit(rest[1]) || rest[1] >= utf8.RuneSelf)
 }
 
 // thai looks at the Thai or Lao text at i: a space in it ends the sentence, once that is long enough.
