@@ -55,11 +55,11 @@ func isList(line string) bool {
 // holdsObjects reports whether objects follow each other in JSON.
 func holdsObjects(s string) bool { return strings.Contains(s, `},{"`) || strings.Contains(s, `}, {"`) }
 
-// pieceEnd is where the piece ends that begins at start of a line of JSON that ends at end.
-func pieceEnd(text string, start, end int) int {
+// pieceEnd is where the piece ends that begins at start of a line that ends at end.
+func pieceEnd(text string, start, end int, length func(string) int) int {
 	at := start
 	for at == start || !isBorder(text, at) {
-		at += pieceLen(text[at:end])
+		at += length(text[at:end])
 	}
 	return at
 }

@@ -6,7 +6,8 @@ import (
 	"github.com/cprs-go/cprs/core/span"
 )
 
-// line is text[start:end], line end included; a small JSON object of an array is one, over several lines or beside others in one line.
+// line is text[start:end], line end included; a small JSON object of an array is one, over several lines or beside others in one line, and
+// so is a block of an HTML page in a long line.
 type line struct {
 	start, end int
 	body       int // where white space at the end begins
@@ -26,7 +27,9 @@ type lineReader struct {
 	ahead [len(lineEnds)]int // where the next end of each kind stands, if at pos or later
 	fence string             // the mark of the open code fence
 	grid  grid               // that is being read
-	list  int                // end of the line of JSON that is read in pieces
+
+	pieces int  // end of the line that is read in pieces
+	page   bool // they are those of a page, not of JSON
 }
 
 // lineEnds end lines; so does "\r\n".
@@ -47,11 +50,17 @@ func (r *lineReader) next() (l line, ok bool) {
 	}
 	l.start = r.pos
 	l.end = r.lineEnd()
-	if l.start >= r.list && isList(r.text[l.start:l.end]) {
-		r.list = l.end
+	if whole := r.text[l.start:l.end]; l.start >= r.pieces {
+		if r.page = isPage(whole); r.page || isList(whole) {
+			r.pieces = l.end
+		}
 	}
-	if l.start < r.list {
-		l.end = pieceEnd(r.text, l.start, r.list)
+	if l.start < r.pieces {
+		length := pieceLen
+		if r.page {
+			length = blockLen
+		}
+		l.end = pieceEnd(r.text, l.start, r.pieces, length)
 	}
 	r.pos = l.end
 	l.first = skipSpace(r.text, l.start, l.end)
@@ -105,10 +114,14 @@ func (r *lineReader) classify(l *line) {
 		if strings.HasPrefix(mark, r.fence) && len(mark) == len(s) {
 			r.fence = ""
 		}
-	case l.end <= r.list:
-		l.kind = record
-		if len(s) > maxObject { // a long text in quotes
+	case l.end <= r.pieces:
+		switch {
+		case r.page:
+			l.kind = bullet // begins a sentence, and may hold several
+		case len(s) > maxObject: // a long text in quotes
 			l.kind = prose
+		default:
+			l.kind = record
 		}
 		r.grid = nil
 		return

@@ -1,0 +1,66 @@
+package unit
+
+import "strings"
+
+// Pages that a program fetched often stand in one line or a few. Such a line is read in pieces, one for each block that ends in it: a paragraph, an
+// item of a list, a row of a table.
+
+// pageBytes is the length of a line beyond which it is read so. A page with its blocks in lines of their own needs no help.
+const pageBytes = 300
+
+// blocks are the elements of HTML, and of feeds, whose ends end what they say.
+var blocks = func() map[string]bool {
+	m := map[string]bool{}
+	for name := range strings.FieldsSeq(`
+		address article aside blockquote body dd details div dl entry fieldset figure footer form h1 h2 h3 h4 h5 h6 head header html item li main nav
+		ol option p pre record row script section select style summary table tbody template tfoot thead title tr ul url`) {
+		m[name] = true
+	}
+	return m
+}()
+
+// isPage reports whether a line is to be read block by block.
+func isPage(line string) bool { return len(line) > pageBytes && blockLen(line) < len(line) }
+
+// blockLen is how long the first piece of s is, the rest of a line of HTML: up to the end of a block or a break, with the white space and
+// what ends behind it.
+func blockLen(s string) int {
+	for i := 0; ; {
+		n := strings.IndexByte(s[i:], '<')
+		if n < 0 {
+			return len(s)
+		}
+		i += n
+		tag, ends := tagLen(s[i:])
+		if i += max(1, tag); !ends {
+			continue
+		}
+		for {
+			i = skipSpace(s, i, len(s))
+			tag, ends := tagLen(s[i:])
+			if !ends && !strings.HasPrefix(s[i:], "</") || tag == 0 {
+				return i
+			}
+			i += tag
+		}
+	}
+}
+
+// tagLen is the length of the tag that s begins with, 0 without one; ends says whether it ends a block or a line.
+func tagLen(s string) (n int, ends bool) {
+	const longest = 64 // of a tag that ends something
+	if s == "" || s[0] != '<' {
+		return 0, false
+	}
+	last := 1 + strings.IndexAny(s[1:min(len(s), longest)], "<>")
+	if last == 0 || s[last] == '<' {
+		return 0, false
+	}
+	n = last + 1
+	inner := strings.ToLower(strings.TrimSpace(s[1:last]))
+	if name, closing := strings.CutPrefix(inner, "/"); closing {
+		return n, blocks[name]
+	}
+	name, _, _ := strings.Cut(strings.TrimRight(inner, "/"), " ")
+	return n, name == "br" || name == "hr"
+}
