@@ -7,7 +7,7 @@ import (
 
 // Tools answer in JSON, and much of it is lists of objects. An object says something by itself, a member of it does not, and half of an object
 // says something wrong. So a small object of an array is read as one line: where it is printed over several lines (objectEnd), and where the
-// whole list stands in one line (isList, pieceEnd).
+// whole list stands in one line (isList, pieceEnd). A long object in one line is read member by member.
 
 // maxObject is the greatest length in bytes of a JSON value that is kept whole. It fits into a window of 256 tokens.
 const maxObject = 600
@@ -41,7 +41,11 @@ func objectEnd(text string, l line) int {
 	return end
 }
 
-// isList reports whether a line is JSON that holds several objects, perhaps after a few words: to be read in pieces.
+// longJSON is the length in bytes of a line beyond which it is read in pieces even if it is a single object: no window holds it.
+const longJSON = 2 * maxObject
+
+// isList reports whether a line is JSON to be read in pieces: it holds several objects, perhaps after a few words, or is too long to be kept
+// whole.
 func isList(line string) bool {
 	const words = 64
 	i := strings.IndexAny(line[:min(len(line), words)], "[{")
@@ -49,7 +53,10 @@ func isList(line string) bool {
 		return false
 	}
 	next := skipSpace(line, i+1, len(line))
-	return next < len(line) && strings.IndexByte(`{["`, line[next]) >= 0 && holdsObjects(line[next:])
+	if next == len(line) || strings.IndexByte(`{["`, line[next]) < 0 {
+		return false
+	}
+	return len(line) > longJSON && skipSpace(line, 0, len(line)) == i && (line[i] == '[' || keyEnd(line, next) > next) || holdsObjects(line[next:])
 }
 
 // holdsObjects reports whether objects follow each other in JSON.

@@ -260,3 +260,25 @@ func FuzzSplit(f *testing.F) {
 		}
 	})
 }
+
+// TestLongObject goes around the constant: an object in one line is read member by member where no window holds it.
+func TestLongObject(t *testing.T) {
+	for length, want := range map[int]string{
+		longJSON - 1: "",
+		longJSON:     "",
+		longJSON + 1: `{¦"id": 12, ¦"owner": {"login": "acme", "id": 9}, ¦"tags": ["a", "b"], ¦`,
+	} {
+		text := strings.ReplaceAll(want, mark, "")
+		if want == "" {
+			text = `{"id": 12, "owner": {"login": "acme", "id": 9}, "tags": ["a", "b"], `
+		}
+		text += `"about": "` + strings.Repeat("x", length-len(text)-len(`"about": ""}`)) + `"}`
+		got := ""
+		for _, r := range collect(text, Line) {
+			got += text[r.Start:r.End] + mark
+		}
+		if want == "" && got != text+mark || !strings.HasPrefix(got, want) {
+			t.Errorf("%d bytes: %q", len(text), got)
+		}
+	}
+}
