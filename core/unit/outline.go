@@ -18,8 +18,8 @@ type Outline struct {
 	talk     bool            // most of it is a conversation
 }
 
-// NewOutline reads text once. Headings are those of Markdown, underlined lines, numbered or capital lines that stand alone, and the lines of a
-// log of commits that name one. A label such as "Name:" at the start of lines is a speaker if it stands there twice, as far to the left as the
+// NewOutline reads text once. Headings are those of Markdown, underlined lines, numbered or capital lines that stand alone, and the lines of Git
+// that name a commit or the file of a change. A label such as "Name:" at the start of lines is a speaker if it stands there twice, as far to the left as the
 // first label. Lines of labels after a blank line are a record if another begins with the same label.
 func NewOutline(text string) *Outline {
 	o := &Outline{text: text, speakers: map[string]bool{}, records: map[string]bool{}}
@@ -151,7 +151,7 @@ func (b *outliner) add(next line) {
 			b.heading(cur)
 		}
 	case prose, numbered, label, code:
-		if isCommit(s) {
+		if isCommit(s) || strings.HasPrefix(s, "diff --git ") {
 			b.heading(cur)
 		} else if next.kind == rule && b.before.kind == blank && strings.IndexByte("=-~^", text[next.first]) >= 0 && len(s) <= 120 {
 			b.heading(cur)

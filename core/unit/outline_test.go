@@ -20,6 +20,7 @@ func TestOutline(t *testing.T) {
 		{"division", "Section 4 Fees\n\nThe fee is due.\n", "fee", "Section 4 Fees", ""},
 		{"capitals", "CHAPTER ONE\n\nIt was dark.\n", "dark", "CHAPTER ONE", ""},
 		{"a commit", "commit 3eaf047a1b\nAuthor: Ann\nDate: now\n\n    Mend it.\n\ncommit 0123456\n\n    Other.\n", "Mend", "commit 3eaf047a1b", ""},
+		{"a change", "diff --git a/x.go b/x.go\n--- a/x.go\n+++ b/x.go\n@@ -1 +1 @@\n-a\n+b\n", "+b\n", "diff --git a/x.go b/x.go", ""},
 		{"commit as a word", "commit changes\nText.\n", "Text", "", ""},
 		{"a numbered sentence is no heading", "1. You shall pay all the fees of the agent within ten days of the end\n\nText.", "Text", "", ""},
 		{"prose is no heading", "It was late\n\nText.\n", "Text", "", ""},
