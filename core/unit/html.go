@@ -3,9 +3,9 @@ package unit
 import "strings"
 
 // Pages that a program fetched often stand in one line or a few. Such a line is read in pieces, one for each block that ends in it: a paragraph, an
-// item of a list, a row of a table.
+// item of a list, a row of a table. Of other XML, whose elements nobody knows, it is one for each element that holds others, or for some small ones.
 
-// pageBytes is the length of a line beyond which it is read so. A page with its blocks in lines of their own needs no help.
+// pageBytes is the length of a line beyond which it is read so. What has its elements in lines of their own needs no help.
 const pageBytes = 300
 
 // blocks are the elements of HTML, and of feeds, whose ends end what they say.
@@ -46,9 +46,37 @@ func blockLen(s string) int {
 	}
 }
 
+// isXML reports whether a line that is no page is to be read element by element.
+func isXML(line string) bool {
+	return len(line) > pageBytes && strings.HasPrefix(line[skipSpace(line, 0, len(line)):], "<") && elementLen(line) < len(line)
+}
+
+// elementLen is how long the first piece of s is, the rest of a line of XML: up to where elements end within each other, or one ends and more than
+// shortList bytes have passed; where text follows it goes on.
+func elementLen(s string) int {
+	for i := 0; ; {
+		n := strings.Index(s[i:], "</")
+		if n < 0 {
+			return len(s)
+		}
+		i += n
+		ended := 0
+		for strings.HasPrefix(s[i:], "</") {
+			tag, _ := tagLen(s[i:])
+			if ended++; tag == 0 {
+				return len(s)
+			}
+			i = skipSpace(s, i+tag, len(s))
+		}
+		if (ended > 1 || i > shortList) && strings.HasPrefix(s[i:], "<") {
+			return i
+		}
+	}
+}
+
 // tagLen is the length of the tag that s begins with, 0 without one; ends says whether it ends a block or a line.
 func tagLen(s string) (n int, ends bool) {
-	const longest = 64 // of a tag that ends something
+	const longest = 128 // of a tag that ends something
 	if s == "" || s[0] != '<' {
 		return 0, false
 	}

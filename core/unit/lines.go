@@ -28,8 +28,9 @@ type lineReader struct {
 	fence string             // the mark of the open code fence
 	grid  grid               // that is being read
 
-	pieces int  // end of the line that is read in pieces
-	page   bool // they are those of a page, not of JSON
+	pieces int              // end of the line that is read in pieces
+	piece  func(string) int // the length of the first one
+	page   bool             // they are those of HTML or XML, not of JSON
 }
 
 // lineEnds end lines; so does "\r\n".
@@ -51,16 +52,12 @@ func (r *lineReader) next() (l line, ok bool) {
 	l.start = r.pos
 	l.end = r.lineEnd()
 	if whole := r.text[l.start:l.end]; l.start >= r.pieces {
-		if r.page = isPage(whole); r.page || isList(whole) {
+		if r.piece, r.page = piecesOf(whole); r.piece != nil {
 			r.pieces = l.end
 		}
 	}
 	if l.start < r.pieces {
-		length := pieceLen
-		if r.page {
-			length = blockLen
-		}
-		l.end = pieceEnd(r.text, l.start, r.pieces, length)
+		l.end = pieceEnd(r.text, l.start, r.pieces, r.piece)
 	}
 	r.pos = l.end
 	l.first = skipSpace(r.text, l.start, l.end)
@@ -72,6 +69,19 @@ func (r *lineReader) next() (l line, ok bool) {
 		r.pos = l.end
 	}
 	return l, true
+}
+
+// piecesOf finds the pieces of a line that is read in pieces, nil for others; page says that it is HTML or XML.
+func piecesOf(line string) (length func(string) int, page bool) {
+	switch {
+	case isPage(line):
+		return blockLen, true
+	case isXML(line):
+		return elementLen, true
+	case isList(line):
+		return pieceLen, false
+	}
+	return nil, false
 }
 
 // nextFilled is the next line that is not blank; gap says that blank lines stand before it, or before the end of the text.
