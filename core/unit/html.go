@@ -46,6 +46,12 @@ func blockLen(s string) int {
 	}
 }
 
+// holdsHeading reports whether a short piece of a page ends a heading, h1 to h6.
+func holdsHeading(s string) bool {
+	i := strings.Index(s[:min(len(s), kindBytes)], "</h")
+	return i >= 0 && i+4 < len(s) && len(s) < kindBytes && s[i+3] >= '1' && s[i+3] <= '6' && s[i+4] == '>'
+}
+
 // isXML reports whether a line that is no page is to be read element by element.
 func isXML(line string) bool {
 	return len(line) > pageBytes && strings.HasPrefix(line[skipSpace(line, 0, len(line)):], "<") && elementLen(line) < len(line)

@@ -18,8 +18,8 @@ type Outline struct {
 	talk     bool            // most of it is a conversation
 }
 
-// NewOutline reads text once. Headings are those of Markdown, underlined lines, numbered or capital lines that stand alone, and the lines of Git
-// that name a commit or the file of a change. A label such as "Name:" at the start of lines is a speaker if it stands there twice, as far to the left as the
+// NewOutline reads text once. Headings are those of Markdown, underlined lines, numbered or capital lines that stand alone, those of HTML, and
+// the lines of Git that name a commit or the file of a change. A label such as "Name:" at the start of lines is a speaker if it stands there twice, as far to the left as the
 // first label. Lines of labels after a blank line are a record if another begins with the same label.
 func NewOutline(text string) *Outline {
 	o := &Outline{text: text, speakers: map[string]bool{}, records: map[string]bool{}}
@@ -144,20 +144,8 @@ func (b *outliner) add(next line) {
 	text := b.o.text
 	cur := b.cur
 	s := text[cur.first:cur.body]
-	switch cur.kind {
-	case heading:
-		// "# words" is a heading in Markdown and a comment in many languages.
-		if b.before.kind != code && next.kind != code && b.before.kind != cur.kind && next.kind != cur.kind || atxLevel(s) > 1 {
-			b.heading(cur)
-		}
-	case prose, numbered, label, code:
-		if isCommit(s) || strings.HasPrefix(s, "diff --git ") {
-			b.heading(cur)
-		} else if next.kind == rule && b.before.kind == blank && strings.IndexByte("=-~^", text[next.first]) >= 0 && len(s) <= 120 {
-			b.heading(cur)
-		} else if b.before.kind == blank && next.kind == blank && isTitle(s) {
-			b.heading(cur)
-		}
+	if b.isHeading(s, next) {
+		b.heading(cur)
 	}
 	if s != "" {
 		b.lines++
@@ -173,6 +161,27 @@ func (b *outliner) add(next line) {
 		}
 	}
 	b.before, b.cur = cur, next
+}
+
+// isHeading reports whether cur, whose text is s, is a heading.
+func (b *outliner) isHeading(s string, next line) bool {
+	before, cur := b.before.kind, b.cur.kind
+	switch cur {
+	case heading:
+		// "# words" is a heading in Markdown and a comment in many languages.
+		return before != code && next.kind != code && before != cur && next.kind != cur || atxLevel(s) > 1
+	case bullet:
+		return holdsHeading(s)
+	case prose, numbered, label, code:
+		switch {
+		case isCommit(s), strings.HasPrefix(s, "diff --git "), cur == code && holdsHeading(s):
+			return true
+		case before == blank && next.kind == rule:
+			return strings.IndexByte("=-~^", b.o.text[next.first]) >= 0 && len(s) <= 120
+		}
+		return before == blank && next.kind == blank && isTitle(s)
+	}
+	return false
 }
 
 // again puts a name into twice if it was met before.

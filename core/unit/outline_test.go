@@ -21,6 +21,8 @@ func TestOutline(t *testing.T) {
 		{"capitals", "CHAPTER ONE\n\nIt was dark.\n", "dark", "CHAPTER ONE", ""},
 		{"a commit", "commit 3eaf047a1b\nAuthor: Ann\nDate: now\n\n    Mend it.\n\ncommit 0123456\n\n    Other.\n", "Mend", "commit 3eaf047a1b", ""},
 		{"a change", "diff --git a/x.go b/x.go\n--- a/x.go\n+++ b/x.go\n@@ -1 +1 @@\n-a\n+b\n", "+b\n", "diff --git a/x.go b/x.go", ""},
+		{"a heading of HTML", "<div>\n<h2 class=\"a\">Returns</h2>\n<p>Send them back.</p>\n</div>\n", "Send", "<h2 class=\"a\">Returns</h2>", ""},
+		{"a page in one line", "<p>" + strings.Repeat("Word. ", 60) + "</p><h1>Goods</h1><p>Chairs</p><p>Lamps</p>", "Lamps", "<h1>Goods</h1>", ""},
 		{"commit as a word", "commit changes\nText.\n", "Text", "", ""},
 		{"a numbered sentence is no heading", "1. You shall pay all the fees of the agent within ten days of the end\n\nText.", "Text", "", ""},
 		{"prose is no heading", "It was late\n\nText.\n", "Text", "", ""},
