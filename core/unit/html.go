@@ -19,8 +19,17 @@ var blocks = func() map[string]bool {
 	return m
 }()
 
-// isPage reports whether a line is to be read block by block.
-func isPage(line string) bool { return len(line) > pageBytes && blockLen(line) < len(line) }
+// markupLen finds how the pieces of a line of HTML or XML are measured; nil for a line that is not read in pieces.
+func markupLen(line string) func(string) int {
+	switch {
+	case len(line) <= pageBytes || !strings.HasPrefix(line[skipSpace(line, 0, len(line)):], "<"):
+	case blockLen(line) < len(line):
+		return blockLen
+	case elementLen(line) < len(line):
+		return elementLen
+	}
+	return nil
+}
 
 // blockLen is how long the first piece of s is, the rest of a line of HTML: up to the end of a block or a break, with the white space and
 // what ends behind it.
@@ -50,11 +59,6 @@ func blockLen(s string) int {
 func holdsHeading(s string) bool {
 	i := strings.Index(s[:min(len(s), kindBytes)], "</h")
 	return i >= 0 && i+4 < len(s) && len(s) < kindBytes && s[i+3] >= '1' && s[i+3] <= '6' && s[i+4] == '>'
-}
-
-// isXML reports whether a line that is no page is to be read element by element.
-func isXML(line string) bool {
-	return len(line) > pageBytes && strings.HasPrefix(line[skipSpace(line, 0, len(line)):], "<") && elementLen(line) < len(line)
 }
 
 // elementLen is how long the first piece of s is, the rest of a line of XML: up to where elements end within each other, or one ends and more than

@@ -52,8 +52,11 @@ func (r *lineReader) next() (l line, ok bool) {
 	l.start = r.pos
 	l.end = r.lineEnd()
 	if whole := r.text[l.start:l.end]; l.start >= r.pieces {
-		if r.piece, r.page = piecesOf(whole); r.piece != nil {
-			r.pieces = l.end
+		switch r.piece = markupLen(whole); {
+		case r.piece != nil:
+			r.pieces, r.page = l.end, true
+		case isList(whole):
+			r.pieces, r.piece, r.page = l.end, pieceLen, false
 		}
 	}
 	if l.start < r.pieces {
@@ -69,19 +72,6 @@ func (r *lineReader) next() (l line, ok bool) {
 		r.pos = l.end
 	}
 	return l, true
-}
-
-// piecesOf finds the pieces of a line that is read in pieces, nil for others; page says that it is HTML or XML.
-func piecesOf(line string) (length func(string) int, page bool) {
-	switch {
-	case isPage(line):
-		return blockLen, true
-	case isXML(line):
-		return elementLen, true
-	case isList(line):
-		return pieceLen, false
-	}
-	return nil, false
 }
 
 // nextFilled is the next line that is not blank; gap says that blank lines stand before it, or before the end of the text.

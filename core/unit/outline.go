@@ -18,9 +18,9 @@ type Outline struct {
 	talk     bool            // most of it is a conversation
 }
 
-// NewOutline reads text once. Headings are those of Markdown, underlined lines, numbered or capital lines that stand alone, those of HTML, and
-// the lines of Git that name a commit or the file of a change. A label such as "Name:" at the start of lines is a speaker if it stands there twice, as far to the left as the
-// first label. Lines of labels after a blank line are a record if another begins with the same label.
+// NewOutline reads text once. Headings are those of Markdown and HTML, underlined lines, numbered or capital lines that stand alone, and the lines
+// of Git that name a commit or the file of a change. A label such as "Name:" at the start of lines is a speaker if it stands there twice, as far
+// to the left as the first label. Lines of labels after a blank line are a record if another begins with the same label.
 func NewOutline(text string) *Outline {
 	o := &Outline{text: text, speakers: map[string]bool{}, records: map[string]bool{}}
 	b := outliner{o: o, seen: map[string]bool{}, seenFirst: map[string]bool{}}
@@ -76,8 +76,8 @@ func (o *Outline) Speaker(at int) span.Range {
 	return span.Range{}
 }
 
-// Record is the first line of the record that byte at belongs to, such as "Package: curl" of apt and dpkg, without white space; empty outside of records
-// and in that line itself.
+// Record is the first line of the record that byte at belongs to, such as "Package: curl" of apt and dpkg, without white space; empty outside of
+// records and in that line itself.
 func (o *Outline) Record(at int) span.Range {
 	const recordBytes = 16 << 10
 	if len(o.records) == 0 {
@@ -153,14 +153,22 @@ func (b *outliner) add(next line) {
 	if b.labels == 0 {
 		b.margin = cur.first - cur.start
 	}
-	if name := labelOf(s); cur.kind == label && name != "" && cur.first-cur.start == b.margin {
-		b.labels++
-		again(name, b.seen, b.o.speakers)
-		if b.before.kind == blank && next.kind == label && labelOf(text[next.first:next.body]) != name {
-			again(name, b.seenFirst, b.o.records)
-		}
+	if cur.kind == label && cur.first-cur.start == b.margin {
+		b.label(labelOf(s), next)
 	}
 	b.before, b.cur = cur, next
+}
+
+// label looks at the name that cur starts with; empty if it has none.
+func (b *outliner) label(name string, next line) {
+	if name == "" {
+		return
+	}
+	b.labels++
+	again(name, b.seen, b.o.speakers)
+	if b.before.kind == blank && next.kind == label && labelOf(b.o.text[next.first:next.body]) != name {
+		again(name, b.seenFirst, b.o.records)
+	}
 }
 
 // isHeading reports whether cur, whose text is s, is a heading.
