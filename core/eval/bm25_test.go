@@ -41,7 +41,7 @@ func TestTerms(t *testing.T) {
 	}{
 		{"", nil},
 		{"The cat's 3.14 mats!", []string{"the", "cat's", "3.14", "mats"}},
-		{"blk_42 a-b", []string{"blk_42", "a", "b"}},
+		{"blk_42 a-b", []string{"blk_42", "blk", "42", "a", "b"}},
 		{"ﬁne ＡＢＣ", []string{"fine", "abc"}},
 		{"茶館 開", []string{"茶", "館", "茶館", "開"}},
 		{"ÉCOLE école", []string{"école", "école"}},
