@@ -57,8 +57,11 @@ func blockLen(s string) int {
 
 // holdsHeading reports whether a short piece of a page ends a heading, h1 to h6.
 func holdsHeading(s string) bool {
-	i := strings.Index(s[:min(len(s), kindBytes)], "</h")
-	return i >= 0 && i+4 < len(s) && len(s) < kindBytes && s[i+3] >= '1' && s[i+3] <= '6' && s[i+4] == '>'
+	if len(s) >= kindBytes {
+		return false
+	}
+	i := strings.Index(s, "</h")
+	return i >= 0 && i+4 < len(s) && s[i+3] >= '1' && s[i+3] <= '6' && s[i+4] == '>'
 }
 
 // elementLen is how long the first piece of s is, the rest of a line of XML: up to where elements end within each other, or one ends and more than
@@ -87,7 +90,7 @@ func elementLen(s string) int {
 // tagLen is the length of the tag that s begins with, 0 without one; ends says whether it ends a block or a line.
 func tagLen(s string) (n int, ends bool) {
 	const longest = 128 // of a tag that ends something
-	if s == "" || s[0] != '<' {
+	if !strings.HasPrefix(s, "<") {
 		return 0, false
 	}
 	last := 1 + strings.IndexAny(s[1:min(len(s), longest)], "<>")

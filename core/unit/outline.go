@@ -8,7 +8,7 @@ import (
 	"github.com/cprs-go/cprs/core/span"
 )
 
-// Outline knows the headings of a text, the columns of its tables, and who speaks in it.
+// Outline knows the headings of a text, the columns of its tables, the first lines of its records, and who speaks in it.
 type Outline struct {
 	text     string
 	headings []span.Range
