@@ -38,6 +38,34 @@ def load(folder, dtype):
         return Critic(json.load(f), weights)
 
 
+class Attention(torch.autograd.Function):
+    """Scaled dot-product attention. PyTorch's own gradient of it takes twice as long on a CPU."""
+
+    ROWS = 2  # whose scores fit a core's cache
+
+    @staticmethod
+    def forward(ctx, q, k, v, mask):
+        ctx.save_for_backward(q, k, v, mask)
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        q, k, v, mask = ctx.saved_tensors
+        heads, tokens, size = q.shape[1:]
+        scale, gradients = size**-0.5, [torch.empty_like(x) for x in (q, k, v)]
+        scaled = q * scale
+        hidden = torch.zeros(mask.shape, dtype=q.dtype).masked_fill(~mask, -1e4)
+        for rows in (slice(i, i + Attention.ROWS) for i in range(0, len(q), Attention.ROWS)):
+            qr, kr, vr, gr = (x[rows].reshape(-1, tokens, size) for x in (scaled, k, v, gradient))
+            scores = torch.bmm(qr, kr.transpose(1, 2)).view(-1, heads, tokens, tokens) + hidden[rows]
+            share = scores.softmax(-1).view(-1, tokens, tokens)
+            of_scores = torch._softmax_backward_data(torch.bmm(gr, vr.transpose(1, 2)), share, -1, q.dtype)
+            parts = torch.bmm(of_scores, kr) * scale, torch.bmm(of_scores.transpose(1, 2), qr), torch.bmm(share.transpose(1, 2), gr)
+            for whole, part in zip(gradients, parts):
+                whole[rows] = part.view(-1, heads, tokens, size)
+        return *gradients, None
+
+
 class Critic:
     def __init__(self, cfg, weights, frozen=-1):
         """frozen is how many encoder layers, with the embeddings, have no gradient; negative: none."""
@@ -53,7 +81,7 @@ class Critic:
     def layer(self, p, x, mask):
         b, t, h = x.shape
         q, k, v = (self.linear(p + "attention.self." + n, x).view(b, t, self.heads, -1).transpose(1, 2) for n in ("query", "key", "value"))
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None, :]).transpose(1, 2).reshape(b, t, h)
+        y = Attention.apply(q, k, v, mask[:, None, None, :]).transpose(1, 2).reshape(b, t, h)
         x = self.norm(p + "attention.output.LayerNorm", x + self.linear(p + "attention.output.dense", y))
         y = F.gelu(self.linear(p + "intermediate.dense", x))
         return self.norm(p + "output.LayerNorm", x + self.linear(p + "output.dense", y))

@@ -39,7 +39,7 @@ def write(folder, weights, files):
 
 
 def is_trained(name, frozen):
-    if not name.startswith("encoder."):
+    if frozen < 0 or not name.startswith("encoder."):
         return True
     return ".layer." in name and int(name.split(".")[3]) >= frozen
 
@@ -52,7 +52,7 @@ def main():
     ap.add_argument("--warm-up", type=int, default=50)
     ap.add_argument("--joint-rate", type=float, default=2e-4)
     ap.add_argument("--encoder-rate", type=float, default=5e-5)
-    ap.add_argument("--frozen", type=int, default=3)
+    ap.add_argument("--frozen", type=int, default=3, help="encoder layers, with the embeddings, that are not trained; -1: all is trained")
     ap.add_argument("--ranking", type=float, default=0.25)
     ap.add_argument("--average", type=float, default=0.99)
     ap.add_argument("--save-every", type=int, default=100, help="steps")
