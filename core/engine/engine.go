@@ -65,7 +65,7 @@ type Info struct {
 	Hash      string   // SHA-256 of the critic's configuration and weights, in hex
 	Tokenizer string   // that counts budgets
 	Backend   string   // "go", "xla:cpu" or "xla:cuda"
-	Kernel    string   // level of the pure-Go kernels: "avx512-vnni", "avx2" or "portable"
+	Kernel    string   // level of the pure-Go kernels: "amx", "avx512-vnni", "avx2" or "portable"
 	Features  []string // of the processor that the kernels can use
 	Threshold float64  // least score of a kept unit where a request sets no budget
 }

@@ -4,7 +4,7 @@
 // Every matrix is row-major. Each call runs on the calling goroutine; parallelism is the caller's, one [Scratch] and one
 // set of [Rows] per worker. The result for a row never depends on the other rows of a call.
 //
-// The kernels exist at four levels, chosen once from the CPU: "avx512-vnni", "avx-vnni", "avx2" and "portable" (plain Go). The
+// The kernels exist at five levels, chosen once from the CPU: "amx", "avx512-vnni", "avx-vnni", "avx2" and "portable" (plain Go). The
 // integer sums of int8 layers and the quantisation of activations are the same at every level. The vector levels give the
 // same bits everywhere, since they do the same operations in the same order; portable differs from them by rounding
 // (relative 1e-5 of a row's largest value).
@@ -40,7 +40,7 @@ type level struct {
 // current is the level in use.
 var current = portable
 
-// Level returns the name of the level in use: "avx512-vnni", "avx-vnni", "avx2" or "portable".
+// Level returns the name of the level in use: "amx", "avx512-vnni", "avx-vnni", "avx2" or "portable".
 func Level() string { return current.name }
 
 // Levels returns the names of the levels this CPU can run, fastest first.

@@ -93,7 +93,7 @@ func TestVectorLevelsGiveTheSameBits(t *testing.T) {
 		}
 		return all
 	}
-	for _, c := range [][4]int{{5, 1, 16, 20}, {13, 2, 32, 128}, {33, 3, 32, 100}, {70, 2, 8, 64}} {
+	for _, c := range [][4]int{{5, 1, 16, 20}, {13, 2, 32, 128}, {33, 3, 32, 100}, {70, 2, 8, 64}, {16, 2, 32, 64}, {101, 4, 32, 256}} {
 		want := results("avx2", c[0], c[1], c[2], c[3])
 		for _, level := range vector {
 			for i, x := range results(level, c[0], c[1], c[2], c[3]) {

@@ -7,6 +7,9 @@ func levels() []*level {
 	var ls []*level
 	if x := &cpu.X86; x.HasAVX2 && x.HasFMA && hasF16C() {
 		if hasAVX512() {
+			if hasAMX() {
+				ls = append(ls, amx)
+			}
 			ls = append(ls, avx512)
 		}
 		if x.HasAVXVNNI {
@@ -31,7 +34,7 @@ func Features() []string {
 		has  bool
 	}{
 		{"avx2", x.HasAVX2}, {"fma", x.HasFMA}, {"f16c", hasF16C()}, {"avxvnni", x.HasAVXVNNI}, {"avx512f", x.HasAVX512F}, {"avx512bw", x.HasAVX512BW},
-		{"avx512dq", x.HasAVX512DQ}, {"avx512vl", x.HasAVX512VL}, {"avx512vnni", x.HasAVX512VNNI},
+		{"avx512dq", x.HasAVX512DQ}, {"avx512vl", x.HasAVX512VL}, {"avx512vnni", x.HasAVX512VNNI}, {"amx", hasAVX512() && hasAMX()},
 	} {
 		if f.has {
 			names = append(names, f.name)
@@ -74,7 +77,7 @@ func withAVX2(m assembly) *assembly {
 	return &m
 }
 
-var avx512 = (&assembly{
+var avx512Kernels = assembly{
 	int8Rows: 6, int8Cols: 64,
 	f32Rows: 12, f32Cols: 32,
 	packInt8:   func(d *Int8Dense, w []int8) { packBytes(d, w, 64) },
@@ -92,4 +95,6 @@ var avx512 = (&assembly{
 	axpyInt8:   axpyInt8AVX512,
 	encodeF16:  encodeF16AVX512,
 	decodeF16:  decodeF16AVX512,
-}).level("avx512-vnni")
+}
+
+var avx512 = avx512Kernels.level("avx512-vnni")

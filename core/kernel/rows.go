@@ -14,7 +14,7 @@ type Rows struct {
 	own     []float32 // memory of f32 where it is not borrowed
 }
 
-// depth is how many inputs an int8 kernel takes at once. Quantised rows are padded to a multiple of it, and lie one depth
+// depth is how many inputs an int8 kernel takes at once, at least. Quantised rows are padded to whole cache lines, and lie one line
 // further apart: at 768 or 3072 bytes from each other, the rows of a tile would contend for the same sets of the cache.
 const depth = 16
 
@@ -23,7 +23,7 @@ const tileRows = 16
 
 // shape prepares memory for quantised rows.
 func (r *Rows) shape(rows, k int) {
-	r.rows, r.k, r.stride = rows, k, roundUp(k, depth)+depth
+	r.rows, r.k, r.stride = rows, k, roundUp(k, lineSize)+lineSize
 	padded := max(rows, tileRows)
 	r.scale = grow(r.scale, padded)
 	if current.bytes {
