@@ -2,6 +2,8 @@ package unit
 
 import (
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/cprs-go/cprs/core/span"
 )
@@ -14,8 +16,8 @@ const (
 )
 
 // Enclosing are the lines that byte at stands under, the nearest first: those above that are indented less and less and open what
-// follows, as keys of settings, sections of an INI file, items of a list and functions do. Those that open a branch or a loop only, and braces
-// alone, are left out. Their indentation belongs to them.
+// follows, as keys of settings, sections of an INI file, items of a list, functions and the terms of a manual do. Those that open a branch or a
+// loop only, and braces alone, are left out. Their indentation belongs to them.
 func (o *Outline) Enclosing(at int) []span.Range {
 	var out []span.Range
 	end := o.lineStart(at)
@@ -23,7 +25,7 @@ func (o *Outline) Enclosing(at int) []span.Range {
 	section := isSetting(o.text[end:o.lineEnd(at)])
 	for floor := max(0, at-enclosingBytes); end > floor && (depth > 0 || section) && len(out) < maxEnclosing; {
 		start := o.lineStart(end - 1)
-		above := span.Range{Start: start, End: end}
+		above, under := span.Range{Start: start, End: end}, end
 		end = start
 		d := o.depth(start)
 		if d > depth || d == depth && !section {
@@ -38,7 +40,7 @@ func (o *Outline) Enclosing(at int) []span.Range {
 			depth, section = 0, false
 		case d < depth:
 			depth = d
-			if opens(s) {
+			if opens(s) || isTerm(s, o.text[under:o.lineEnd(under)]) {
 				out = append(out, named)
 			}
 		}
@@ -58,10 +60,10 @@ func (o *Outline) lineEnd(at int) int {
 	return last
 }
 
-// depth is how far the line that starts at byte start is indented, in bytes.
+// depth is how far the line that starts at byte start is indented, in columns.
 func (o *Outline) depth(start int) int {
 	s := o.text[start:min(len(o.text), start+kindBytes)]
-	return len(s) - len(strings.TrimLeft(s, " \t"))
+	return columns(s[:len(s)-len(strings.TrimLeft(s, " \t"))])
 }
 
 // isSection reports whether a line begins a section of an INI or TOML file: a name in brackets.
@@ -95,4 +97,15 @@ func opens(s string) bool {
 		return true
 	}
 	return isBullet(s) && nameLen(strings.TrimLeft(s, "-*+ ")) > 0
+}
+
+// isTerm reports whether s is what under, the line below it and further in, begins to explain, as an option is in a manual.
+func isTerm(s, under string) bool {
+	const longest = 80
+	if len(s) > longest || isBullet(s) || numberLen(s) > 0 {
+		return false
+	}
+	last, _ := utf8.DecodeLastRuneInString(s)
+	first, _ := utf8.DecodeRuneInString(strings.TrimLeft(under, " \t"))
+	return unicode.IsUpper(first) && (unicode.IsLetter(last) || unicode.IsDigit(last) || strings.ContainsRune(")]}>\"'`", last))
 }

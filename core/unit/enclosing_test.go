@@ -13,6 +13,8 @@ func TestEnclosing(t *testing.T) {
 		goCode  = "package a\n\nfunc (s *Store) Reserve(n int) error {\n\tif n > 1 {\n\t\treturn ErrSoldOut\n\t}\n\treturn nil\n}\n\nfunc Next() {}\n"
 		python  = "class Store:\n    \"\"\"Goods.\"\"\"\n\n    def reserve(self, n):\n        for i in range(n):\n            self.take(i)\n\ntop = 1\n"
 		object  = "{\n  \"spec\": {\n    \"limits\": {\n      \"memory\": \"1Gi\"\n    }\n  },\n  \"kind\": \"Pod\"\n}\n"
+		manual  = "BUILTINS\n       read [-ers] [name ...]\n              One line is read.\n\n              Options:\n              -t timeout\n\t\t     Cause read to time\n\t\t     out.\n"
+		wrapped = "- read the line as\n  One.\nand so on,\n  Two.\n"
 		pods    = "spec:\n  containers:\n  - name: payments\n    image: x\n  - name: side\n    image: y\n"
 	)
 	for _, c := range []struct {
@@ -31,6 +33,10 @@ func TestEnclosing(t *testing.T) {
 		{"back at the margin", python, "top", nil},
 		{"JSON, braces left out", object, `"memory"`, []string{`"limits": {`, `"spec": {`}},
 		{"an item of a list names what is below", pods, "image: y", []string{"- name: side", "spec:"}},
+		{"a manual", manual, "Cause", []string{"-t timeout", "read [-ers] [name ...]"}},
+		{"a manual, below a blank line", manual, "Options", []string{"read [-ers] [name ...]"}},
+		{"a list that was wrapped", wrapped, "One", nil},
+		{"an indented line after a comma", wrapped, "Two", nil},
 		{"indented prose", "It was late.\n\n    He slept.\n", "slept", nil},
 		{"a log", "[main]\nstart\n[12:01] up\n", "12:01", nil},
 		{"empty", "", "", nil},

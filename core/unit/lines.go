@@ -129,9 +129,26 @@ func (r *lineReader) classify(l *line) {
 		l.kind, l.opens = fence, true
 		r.fence = mark
 	case s != "":
-		l.kind = kindOf(s)
+		if l.kind = kindOf(s); l.kind == row && isJustified(r.text[l.start:l.body]) {
+			l.kind = prose
+		}
 	}
 	r.align(l)
+}
+
+// isJustified reports whether a line that looks like a row is one of a manual, whose blanks "col" made tabs: indented, not wide, and of words.
+func isJustified(s string) bool {
+	if s[0] != ' ' && s[0] != '\t' || strings.Contains(s, "|") || columns(s) > 80 {
+		return false
+	}
+	words, small := 0, 0
+	for w := range strings.FieldsSeq(s) {
+		words++
+		if strings.Trim(w, "abcdefghijklmnopqrstuvwxyz") == "" {
+			small++
+		}
+	}
+	return words >= 5 && small*2 > words
 }
 
 // align makes l a row if it stands in a grid, or is the head of one.

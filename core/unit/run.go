@@ -192,13 +192,15 @@ func firstWord(text string, l line) string {
 	return s
 }
 
-// columns is how wide s is on a terminal, as far as it matters here.
+const tabStop = 8
+
+// columns is how wide s is on a terminal, at the start of a line, as far as it matters here.
 func columns(s string) int {
 	n := 0
 	for _, r := range s[:min(len(s), 4*maxWrap)] {
 		switch {
 		case r == '\t':
-			n += 4
+			n += tabStop - n%tabStop
 		case isWide(r):
 			n += 2
 		default:
