@@ -7,7 +7,7 @@ import (
 )
 
 // line is text[start:end], line end included; a small JSON object of an array is one, over several lines or beside others in one line, and
-// so is a block of an HTML page in a long line.
+// so are a block of an HTML page in a long line and the sentence of a comment that was wrapped.
 type line struct {
 	start, end int
 	body       int // where white space at the end begins
@@ -67,11 +67,19 @@ func (r *lineReader) next() (l line, ok bool) {
 	l.body = l.first + len(strings.TrimRightFunc(r.text[l.first:l.end], isSpace))
 	r.classify(&l)
 	if end := objectEnd(r.text, l); end > 0 {
-		r.pos, l.body = end, end
-		l.end = r.lineEnd()
-		r.pos = l.end
+		r.extend(&l, end)
+	} else if end := commentEnd(r.text, l); end > 0 {
+		r.extend(&l, end)
+		l.kind = code
 	}
 	return l, true
+}
+
+// extend has l hold all up to byte end, and what white space follows there.
+func (r *lineReader) extend(l *line, end int) {
+	r.pos, l.body = end, end
+	l.end = r.lineEnd()
+	r.pos = l.end
 }
 
 // nextFilled is the next line that is not blank; gap says that blank lines stand before it, or before the end of the text.
