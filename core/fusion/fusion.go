@@ -98,6 +98,9 @@ const (
 // edge keeps logits finite.
 const edge = 1e-3
 
+// marks are the ASCII characters that are no letters and no digits.
+const marks = " \t\r\n!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+
 // mostTerms of a question count; what a longer one asks for stands at its beginning.
 const mostTerms = 128
 
@@ -185,6 +188,9 @@ func (s *Scorer) Add(doc int, grain unit.Unit, text string, keep []float32, rele
 	}
 	d.tokens += len(keep)
 	all, strongest := s.means(keep)
+	if strings.Trim(text, marks) == "" { // braces alone answer nothing, however much the lines around them do
+		all, strongest = 0, 0
+	}
 	s.units = append(s.units, scored{grain, all, strongest, relevance, len(keep), from})
 }
 

@@ -53,6 +53,8 @@ func TestScores(t *testing.T) {
 		{"a word in every unit counts for little", "lease rent", []sentence{{0, 0.5, "lease rent"}, {0, 0.5, "lease dog"}},
 			[]float64{sigma(5/2.2 - 1), sigma(5/2.2*math.Log(1.2)/(math.Log(1.2)+math.Log(2)) - 1)}},
 		{"an empty unit", "lease", []sentence{{0, 0.5, ""}}, []float64{sigma(math.Log(0.001/0.999) - 1)}},
+		{"marks alone", "lease", []sentence{{0, 0.9, "\t}) //"}, {0, 0.9, "\t}) // a"}},
+			[]float64{sigma(math.Log(0.001/0.999) - 1), sigma(math.Log(9) - 1)}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -95,7 +97,7 @@ func TestFeatures(t *testing.T) {
 		{[]float32{0.1, 0.2, 0.8, 0.6}, 0.7},
 	} {
 		s := fusion.New(lexical(), "")
-		s.Add(0, unit.Sentence, "", tt.keep, 0.25)
+		s.Add(0, unit.Sentence, "cat", tt.keep, 0.25)
 		f := s.Features()[0]
 		if math.Abs(f.Critic-logit(tt.want)) > 1e-6 || math.Abs(f.Relevance-logit(0.25)) > 1e-6 || f.Lexical != 0 {
 			t.Errorf("%v: %+v, want the logit of %v", tt.keep, f, tt.want)
