@@ -176,8 +176,8 @@ func (b *outliner) isHeading(s string, next line) bool {
 	before, cur := b.before.kind, b.cur.kind
 	switch cur {
 	case heading:
-		// "# words" is a heading in Markdown and a comment in many languages.
-		return before != code && next.kind != code && before != cur && next.kind != cur || atxLevel(s) > 1
+		// "# words" is a heading in Markdown, unless it is indented like code, and a comment in many languages.
+		return indent(b.o.text, b.cur) < 4 && (before != code && next.kind != code && before != cur && next.kind != cur || atxLevel(s) > 1)
 	case bullet:
 		return holdsHeading(s)
 	case prose, numbered, label, code:

@@ -14,6 +14,7 @@ func TestOutline(t *testing.T) {
 		{"underlined", "One\n===\nfirst\n\nTwo\n---\nsecond", "second", "Two", ""},
 		{"not in a fence", "# One\n```\n# comment\ncode\n```\ntext", "text", "# One", ""},
 		{"comments in code", "#!/bin/sh\n\n# set x\nx=$(f 1);\n# set y\ny=$(g 2);\necho", "echo", "", ""},
+		{"an indented comment", "class A:\n\n    # the rest\n\n    x = 1\n", "x = 1", "", ""},
 		{"a block of comments", "# one\n# two\n\ntext", "text", "", ""},
 		{"numbered", "1. TERM OF AGREEMENT\n\n1.1 The term shall start now.\n", "term", "1. TERM OF AGREEMENT", ""},
 		{"numbered, with a stop", "4.2 Termination.\n\nEither party may end it.\n", "Either", "4.2 Termination.", ""},
