@@ -7,7 +7,7 @@ import (
 )
 
 // line is text[start:end], line end included; a small JSON object of an array is one, over several lines or beside others in one line, and
-// so are a block of an HTML page in a long line and the sentence of a comment that was wrapped.
+// so are a block of an HTML page in a long line, the sentence of a comment that was wrapped, and one of subtitles.
 type line struct {
 	start, end int
 	body       int // where white space at the end begins
@@ -66,8 +66,14 @@ func (r *lineReader) next() (l line, ok bool) {
 	l.first = skipSpace(r.text, l.start, l.end)
 	l.body = l.first + len(strings.TrimRightFunc(r.text[l.first:l.end], isSpace))
 	r.classify(&l)
+	if l.empty() {
+		return l, true
+	}
 	if end := objectEnd(r.text, l); end > 0 {
 		r.extend(&l, end)
+	} else if end := cuesEnd(r.text, l); end > 0 {
+		r.extend(&l, end)
+		l.kind = record
 	} else if end := commentEnd(r.text, l); end > 0 {
 		r.extend(&l, end)
 		l.kind = code
