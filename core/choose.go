@@ -1,8 +1,10 @@
 package core
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cprs-go/cprs/core/selector"
 	"github.com/cprs-go/cprs/core/span"
@@ -17,6 +19,9 @@ func (r *run) choose() error {
 		r.units[i].Pinned = r.pins.touches(r.units[i].Span)
 	}
 	limit := opt.MaxTokens
+	if limit >= 0 {
+		r.markRepeats()
+	}
 	for {
 		parts, err := selector.Choose(r.units, opt)
 		if errors.Is(err, selector.ErrPinsExceed) {
@@ -36,6 +41,32 @@ func (r *run) choose() error {
 	}
 	r.finish(opt, limit)
 	return nil
+}
+
+// markRepeats finds the units whose words a pinned or better unit holds to the letter, as overlapping chunks of a document do: a budget is for
+// what was not said yet. Short ones, such as "Yes.", may answer different things.
+func (r *run) markRepeats() {
+	const shortest = 32
+	said := map[string]bool{}
+	mark := func(u *selector.Unit) {
+		text := r.req.Documents[u.Doc].Text
+		if t := unit.Trim(text, u.Range()); t.Len() >= shortest {
+			u.Repeat = said[text[t.Start:t.End]]
+			said[text[t.Start:t.End]] = true
+		}
+	}
+	var order []*selector.Unit
+	for i := range r.units {
+		if u := &r.units[i]; u.Pinned {
+			mark(u)
+		} else if !u.Unread {
+			order = append(order, u)
+		}
+	}
+	slices.SortStableFunc(order, func(a, b *selector.Unit) int { return cmp.Compare(b.Score, a.Score) })
+	for _, u := range order {
+		mark(u)
+	}
 }
 
 // limits turns the request's budget into the selector's options.

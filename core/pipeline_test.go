@@ -87,6 +87,26 @@ func verify(t *testing.T, req core.Request, res *core.Result) {
 	}
 }
 
+// TestRepeats: a budget is not spent on the same words twice, as overlapping chunks of a document hold them.
+func TestRepeats(t *testing.T) {
+	const notice, rent = "Either party may terminate the lease with ninety days of notice.", "Rent is due until the lease of the party ends."
+	chunks := []core.Document{{ID: "1", Text: "It runs on, in spring and summer, in autumn and winter.\n" + notice + "\n"}, {ID: "2", Text: notice + "\n" + rent + "\n"}}
+	req := core.Request{Instruction: "may either party terminate the lease with notice?", Documents: chunks, Gap: core.GapNone, NoLabels: true, Budget: core.Budget{Threshold: 0.2}}
+	for budget, want := range map[int][]core.Span{
+		26: {{Doc: 0, Start: 56, End: 120}, {Doc: 1, Start: 65, End: 111}},
+		40: {{Doc: 0, Start: 56, End: 120}, {Doc: 1, Start: 0, End: 111}},
+	} {
+		req.Budget.MaxTokens = budget
+		res := compress(t, req)
+		for i := range res.Spans {
+			res.Spans[i].Score = 0
+		}
+		if !slices.Equal(res.Spans, want) {
+			t.Errorf("%d tokens: %v, want %v", budget, res.Spans, want)
+		}
+	}
+}
+
 func TestCompress(t *testing.T) {
 	tests := []struct {
 		name   string

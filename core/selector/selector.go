@@ -21,6 +21,7 @@ type Unit struct {
 	Tokens int  // under the tokenizer that counts the budget
 	Pinned bool // never dropped
 	Unread bool // no critic has seen it: kept only if pinned
+	Repeat bool // a pinned or better unit says the same to the letter: it comes after all others
 }
 
 // Label is a part of a document that tells where other text belongs: a heading, the names of a table's columns, a speaker's name, the
@@ -120,7 +121,7 @@ func newChoice(units []Unit, opt Options) *choice {
 
 func (c *choice) bounded() bool { return c.opt.MaxTokens >= 0 }
 
-// candidates are the units that may be kept, best first; of equal ones the earlier.
+// candidates are the units that may be kept, best first, repeats last; of equal ones the earlier.
 func (c *choice) candidates() []int {
 	var order []int
 	for i, u := range c.units {
@@ -128,7 +129,16 @@ func (c *choice) candidates() []int {
 			order = append(order, i)
 		}
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(c.units[b].Score, c.units[a].Score) })
+	slices.SortStableFunc(order, func(i, j int) int {
+		a, b := &c.units[i], &c.units[j]
+		switch {
+		case a.Repeat == b.Repeat:
+			return cmp.Compare(b.Score, a.Score)
+		case a.Repeat:
+			return 1
+		}
+		return -1
+	})
 	return order
 }
 

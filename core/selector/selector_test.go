@@ -11,7 +11,7 @@ import (
 	"github.com/cprs-go/cprs/core/span"
 )
 
-// row makes the units of one document from lines "score tokens [pin|unread]"; each unit has ten bytes.
+// row makes the units of one document from lines "score tokens [pin|unread|repeat]"; each unit has ten bytes.
 func row(doc int, text string) []Unit {
 	var units []Unit
 	for i, line := range strings.Split(strings.TrimSpace(text), "\n") {
@@ -24,6 +24,7 @@ func row(doc int, text string) []Unit {
 		u.Tokens = len(f[1])
 		u.Pinned = slices.Contains(f, "pin")
 		u.Unread = slices.Contains(f, "unread")
+		u.Repeat = slices.Contains(f, "repeat")
 		units = append(units, u)
 	}
 	return units
@@ -75,6 +76,18 @@ func TestChoose(t *testing.T) {
 				t.Errorf("got %s, want %s", s, tt.want)
 			}
 		})
+	}
+}
+
+func TestRepeats(t *testing.T) {
+	units := row(0, "+++++++++ tt\n++++++++ tt repeat\n. tt\n+++++++ tt")
+	for _, tt := range []struct {
+		budget int
+		want   string
+	}{{2, "a01"}, {4, "a01 a34"}, {6, "a01 a24"}, {8, "a04"}, {-1, "a04"}} {
+		if got, err := Choose(units, Options{MaxTokens: tt.budget}); err != nil || show(got) != tt.want {
+			t.Errorf("budget %d: %s, %v; want %s", tt.budget, show(got), err, tt.want)
+		}
 	}
 }
 
