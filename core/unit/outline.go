@@ -76,14 +76,14 @@ func (o *Outline) Speaker(at int) span.Range {
 	return span.Range{}
 }
 
-// Record is the first line of the record that byte at belongs to, such as "Package: curl" of apt and dpkg, without white space; empty outside of
-// records and in that line itself.
+// Record is the first line of the record that byte at belongs to, such as "Package: curl" of apt and dpkg or "error: mismatched types" of a
+// compiler, without white space; empty outside of records and in that line itself.
 func (o *Outline) Record(at int) span.Range {
 	const recordBytes = 16 << 10
-	if len(o.records) == 0 {
-		return span.Range{}
-	}
 	start := o.lineStart(at)
+	if m := o.message(start); !m.Empty() || len(o.records) == 0 {
+		return m
+	}
 	own, floor := start, max(0, at-recordBytes)
 	for start > floor {
 		above := o.lineStart(start - 1)
@@ -97,6 +97,39 @@ func (o *Outline) Record(at int) span.Range {
 		return span.Range{}
 	}
 	return first
+}
+
+// message is the line of a compiler that the line at byte start shows the place of, or helps with; empty if there is none.
+func (o *Outline) message(start int) span.Range {
+	const lines = 40
+	for n := 0; n < lines && start > 0; n++ {
+		line := o.text[start:o.lineEnd(start)]
+		if line == "" || isAlpha(line[0]) && !strings.HasPrefix(line, "help: ") && !strings.HasPrefix(line, "note: ") {
+			break
+		}
+		start = o.lineStart(start - 1)
+		if l := Trim(o.text, span.Range{Start: start, End: o.lineEnd(start)}); isMessage(o.text[l.Start:l.End]) {
+			return l
+		}
+	}
+	return span.Range{}
+}
+
+// messages are the words of compilers for what is wrong.
+var messages = [...]string{"error", "warning", "fatal error"}
+
+// isMessage reports whether a line is a compiler's: "error[E0308]: mismatched types", "main.c:7:2: warning: unused variable".
+func isMessage(s string) bool {
+	place, rest, ok := strings.Cut(s[:min(len(s), kindBytes)], ": ")
+	if ok && strings.Trim(place[strings.IndexByte(place, ':')+1:], "0123456789:") == "" && strings.Contains(place, ":") {
+		s = rest
+	}
+	for _, m := range messages {
+		if rest, ok := strings.CutPrefix(s, m); ok && rest != "" && (rest[0] == ':' || rest[0] == '[') {
+			return true
+		}
+	}
+	return false
 }
 
 // labelOf is the name in the label that the line s starts with; empty without one.

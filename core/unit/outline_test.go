@@ -52,7 +52,15 @@ func TestOutline(t *testing.T) {
 
 func TestRecord(t *testing.T) {
 	packages := "Package: curl\nVersion: 7.88\nDescription: fetch\n of pages\n\nPackage: vim\nVersion: 9.0\n"
+	rust := "error[E0308]: mismatched types\n  --> src/price.rs:12:5\n   |\n12 |     p * 100.0\n   |     ^^^ expected `i64`\nhelp: convert it\n\nerror: aborting\nDone\n"
+	gcc := "main.c: In function 'main':\nmain.c:7:2: warning: unused variable 'x' [-Wunused]\n    7 |  int x;\n      |      ^\nmake: done\n"
 	for _, c := range []struct{ name, text, at, want string }{
+		{"a compiler's message", rust, "expected", "error[E0308]: mismatched types"},
+		{"a compiler's help", rust, "convert", "error[E0308]: mismatched types"},
+		{"the message itself", rust, "aborting", ""},
+		{"below a message", rust, "Done", ""},
+		{"a message with its place", gcc, "int x", "main.c:7:2: warning: unused variable 'x' [-Wunused]"},
+		{"what comes after it", gcc, "make", ""},
 		{"second line", packages, "9.0", "Package: vim"},
 		{"continued", packages, "of pages", "Package: curl"},
 		{"its own line", packages, "vim", ""},
