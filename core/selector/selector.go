@@ -1,7 +1,7 @@
 // Package selector decides what is kept: one choice over the units of all windows and documents.
 //
 // It takes the units of the text with the critic's scores, and a threshold, a token budget or both. Pinned units are kept
-// first; then the best unit, for which lesser ones never stand in; then the next best while they fit; gaps that cost no
+// first; then the best unit, for which lesser ones never stand in; then the next best while they fit, repeats last; gaps that cost no
 // more than their mark are closed; labels (the heading, columns, record, speaker or section that a kept unit belongs to) are kept where the
 // budget permits. The package stands between core/label and core, which renders its choice.
 package selector

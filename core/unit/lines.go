@@ -70,22 +70,23 @@ func (r *lineReader) next() (l line, ok bool) {
 		return l, true
 	}
 	if end := objectEnd(r.text, l); end > 0 {
-		r.extend(&l, end)
+		r.extend(&l, end, l.kind)
 	} else if end := cuesEnd(r.text, l); end > 0 {
-		r.extend(&l, end)
-		l.kind = record
+		r.extend(&l, end, record)
 	} else if end := commentEnd(r.text, l); end > 0 {
-		r.extend(&l, end)
-		l.kind = code
+		r.extend(&l, end, code)
 	}
 	return l, true
 }
 
-// extend has l hold all up to byte end, and what white space follows there.
-func (r *lineReader) extend(l *line, end int) {
+// extend has l hold all up to byte end, and what white space follows there, and makes it a line of kind k, outside of a code fence.
+func (r *lineReader) extend(l *line, end int, k kind) {
 	r.pos, l.body = end, end
 	l.end = r.lineEnd()
 	r.pos = l.end
+	if l.kind != fence {
+		l.kind = k
+	}
 }
 
 // nextFilled is the next line that is not blank; gap says that blank lines stand before it, or before the end of the text.
