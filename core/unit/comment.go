@@ -21,23 +21,31 @@ func commentEnd(text string, l line) (end int) {
 	}
 	indented := text[l.start:l.first] + mark
 	line, next := text[l.first:l.body], l.end
-	for isWrapped(line) && next < len(text) {
-		below := text[next:min(len(text), l.first+maxComment)]
-		n := strings.IndexByte(below, '\n')
-		if n < 0 && next+len(below) < len(text) {
+	for isWrapped(line) {
+		below, after, ok := wholeLine(text, next, l.first+maxComment)
+		if !ok {
 			break
-		}
-		if n >= 0 {
-			below = below[:n]
 		}
 		rest, ok := strings.CutPrefix(strings.TrimRightFunc(below, isSpace), indented)
 		if !ok || !strings.HasPrefix(rest, " ") || !startsLower(strings.TrimLeft(rest, " ")) {
 			break
 		}
 		end = next + len(indented) + len(rest)
-		line, next = text[end-len(rest)-len(mark):end], next+len(below)+1
+		line, next = mark+rest, after
 	}
 	return end
+}
+
+// wholeLine is the line that starts at byte start, without its end, and where the next one starts; ok is false if it does not end before limit.
+func wholeLine(text string, start, limit int) (line string, next int, ok bool) {
+	limit = min(limit, len(text))
+	if start >= limit {
+		return "", start, false
+	}
+	if n := strings.IndexByte(text[start:limit], '\n'); n >= 0 {
+		return text[start : start+n], start + n + 1, true
+	}
+	return text[start:limit], limit, limit == len(text)
 }
 
 // commentMark is the mark that s starts with as a comment; empty if s is none.

@@ -29,12 +29,14 @@ func cuesEnd(text string, l line) (end int) {
 
 // cue is where the words of the subtitle end that begins at byte start, and where the next may begin; 0 if there is none, or one without words.
 func cue(text string, start int) (end, next int) {
-	whole := len(text)
-	text = text[:min(whole, start+2*maxCues)]
+	limit := start + 2*maxCues
 	for lines := -2; start < len(text); { // of words; negative before
-		line, _, _ := strings.Cut(text[start:], "\n")
+		line, after, ok := wholeLine(text, start, limit)
+		if !ok {
+			return 0, 0
+		}
 		at := start
-		start = min(len(text), start+len(line)+1)
+		start = after
 		switch line = strings.TrimSpace(line); {
 		case lines >= 0 && line == "":
 			return end, start
@@ -48,9 +50,6 @@ func cue(text string, start int) (end, next int) {
 		default:
 			return 0, 0
 		}
-	}
-	if len(text) < whole {
-		return 0, 0
 	}
 	return end, start
 }

@@ -7,8 +7,8 @@
 //	                                                            └→ paragraphs (paragraph.go)
 //
 // A line break ends a sentence unless the text was wrapped there to fit a width; fields.go tells lines of values from prose. A small JSON object of
-// an array is read as one line, however it is printed, and so is a sentence of a comment in code, however it is wrapped. Every border of a paragraph is one of
-// a sentence, and every border of a sentence is one of a phrase.
+// an array is read as one line, however it is printed, and so is a sentence of a comment in code, however it is wrapped, and one of
+// subtitles. Every border of a paragraph is one of a sentence, and every border of a sentence is one of a phrase.
 package unit
 
 import (

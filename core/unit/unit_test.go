@@ -70,6 +70,16 @@ func marked(text string, u Unit) string {
 	return plain.Replace(b.String())
 }
 
+// TestLongComment: comments and subtitles about as long as they are read on for.
+func TestLongComment(t *testing.T) {
+	for _, n := range []int{maxComment - 5, maxComment - 4, maxComment - 3, maxComment, 2 * maxComment} {
+		check(t, "// "+strings.Repeat("w", n)+"\n// and more\n// of it\nx := 1\n")
+	}
+	for _, n := range []int{2*maxCues - 32, 2*maxCues - 31, 2*maxCues - 30, 3 * maxCues} {
+		check(t, "00:00:01,000 --> 00:00:03,500\n"+strings.Repeat("w", n)+"\n\n00:00:03,500 --> 00:00:04,000\nEnd.\n")
+	}
+}
+
 func TestSplit(t *testing.T) {
 	intro, cases := readCases(t, casesFile)
 	var out strings.Builder
