@@ -1,10 +1,8 @@
 package core
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/cprs-go/cprs/core/selector"
 	"github.com/cprs-go/cprs/core/span"
@@ -47,25 +45,23 @@ func (r *run) choose() error {
 // what was not said yet. Short ones, such as "Yes.", may answer different things.
 func (r *run) markRepeats() {
 	const shortest = 32
-	said := map[string]bool{}
-	mark := func(u *selector.Unit) {
-		text := r.req.Documents[u.Doc].Text
-		if t := unit.Trim(text, u.Range()); t.Len() >= shortest {
-			u.Repeat = said[text[t.Start:t.End]]
-			said[text[t.Start:t.End]] = true
-		}
-	}
-	var order []*selector.Unit
+	best := map[string]*selector.Unit{}
 	for i := range r.units {
-		if u := &r.units[i]; u.Pinned {
-			mark(u)
-		} else if !u.Unread {
-			order = append(order, u)
+		u := &r.units[i]
+		text := r.req.Documents[u.Doc].Text
+		t := unit.Trim(text, u.Range())
+		if t.Len() < shortest || u.Unread && !u.Pinned {
+			continue
 		}
-	}
-	slices.SortStableFunc(order, func(a, b *selector.Unit) int { return cmp.Compare(b.Score, a.Score) })
-	for _, u := range order {
-		mark(u)
+		says := text[t.Start:t.End]
+		switch other := best[says]; {
+		case other == nil:
+			best[says] = u
+		case u.Pinned && !other.Pinned, u.Pinned == other.Pinned && u.Score > other.Score:
+			other.Repeat, best[says] = true, u
+		default:
+			u.Repeat = true
+		}
 	}
 }
 
